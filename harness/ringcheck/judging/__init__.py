@@ -1,0 +1,1 @@
+"""From a history to verdicts: pure functions over data, with no cluster."""

@@ -1,0 +1,86 @@
+"""What judges say: breaches and findings about one history, verdicts about a run of many.
+
+One requirement is judged by several histories. Any breach makes it fail; else something that was seen and held
+makes it pass; else it is inconclusive, with the reason. Nothing verified is never a pass.
+"""
+
+from collections.abc import Iterable, Mapping
+from typing import Literal
+
+import msgspec
+
+Status = Literal["pass", "fail", "inconclusive", "skipped"]
+
+
+class Breach(msgspec.Struct, frozen=True, kw_only=True):
+    """One way in which a history breaks a requirement.
+
+    `expected` and `actual` are a sentence each; `operations` are the few that matter, in order.
+    """
+
+    requirement: str
+    expected: str
+    actual: str
+    key: str | None = None
+    operations: tuple[int, ...] = ()
+    nodes: tuple[str, ...] = ()
+    time: float = 0.0
+
+
+class Finding(msgspec.Struct, frozen=True, kw_only=True):
+    """What one history says of one requirement.
+
+    `held` counts how often its interesting event was seen and all was well; `unclear` says why an event that might
+    have counted did not.
+    """
+
+    requirement: str
+    held: int = 0
+    breaches: tuple[Breach, ...] = ()
+    unclear: tuple[str, ...] = ()
+
+
+class Judgement(msgspec.Struct, frozen=True, kw_only=True):
+    """All that one history says.
+
+    `events`: how often each interesting thing happened, by name in plain words ("siblings seen", "hints delivered").
+    `invalid`: why the history proves nothing (a fault that did not bite); breaches of it do not count either.
+    `broke`: why the run stopped early; what was found before stands.
+    """
+
+    schedule: str
+    profiles: tuple[str, ...]
+    findings: dict[str, Finding]
+    events: dict[str, int] = {}
+    invalid: str = ""
+    broke: str = ""
+
+
+class Charge(msgspec.Struct, frozen=True, kw_only=True):
+    """A breach and the history file that shows it."""
+
+    breach: Breach
+    history: str
+
+
+class Verdict(msgspec.Struct, frozen=True, kw_only=True):
+    """What a whole run says of one requirement; `reasons` explain inconclusive and skipped."""
+
+    requirement: str
+    status: Status
+    held: int = 0
+    charges: tuple[Charge, ...] = ()
+    reasons: tuple[str, ...] = ()
+
+
+def combine(requirement: str, profile: str, judgements: Iterable[tuple[str, Judgement]]) -> Verdict:
+    """One verdict from all judgements of a run; each comes with the path of its history.
+
+    Skipped when no node of the target declares `profile`.
+    """
+    raise NotImplementedError
+
+
+def tally(judgements: Iterable[Judgement]) -> Mapping[str, int]:
+    """The sum of all events of a run."""
+    raise NotImplementedError

@@ -1,0 +1,1 @@
+"""Listeners that tell people and machines what a run found."""

@@ -1,0 +1,1 @@
+"""Worlds carry schedules out and write histories."""

@@ -1,0 +1,1 @@
+"""The contract of a Dynamo-style node, generated from the .proto files beside this one."""
