@@ -1,0 +1,123 @@
+"""One proxied connection: the client's socket, ours to the upstream, and a flow in each direction."""
+
+import asyncio
+import contextlib
+import socket
+import struct
+from collections.abc import Callable, Sequence
+from random import Random
+
+from ringcheck_chaos.embedded.flow import Flow
+from ringcheck_chaos.embedded.toxic import Toxic
+
+DIAL_S = 30.0
+LINGER_0 = struct.pack("ii", 1, 0)
+
+
+class End(asyncio.Protocol):
+    """One of the two sockets: what it reads goes into `inbound`, and `outbound` writes into it."""
+
+    transport: asyncio.Transport
+    inbound: Flow | None = None
+    outbound: Flow | None = None
+
+    def __init__(self, opened: Callable[["End"], None] | None = None) -> None:
+        self._opened = opened
+        self.closed = asyncio.Event()
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """Wait with reading until there is somewhere to write."""
+        assert isinstance(transport, asyncio.Transport)
+        self.transport = transport
+        transport.pause_reading()
+        if self._opened:
+            self._opened(self)
+
+    def data_received(self, data: bytes) -> None:
+        """Hand on what was read."""
+        assert self.inbound
+        self.inbound.receive(data)
+
+    def eof_received(self) -> bool:
+        """The flow decides when the sockets close."""
+        if self.inbound:
+            self.inbound.end()
+        return True
+
+    def connection_lost(self, _: Exception | None) -> None:
+        """An end like any other for the flow."""
+        self.closed.set()
+        if self.inbound:
+            self.inbound.end()
+
+    def pause_writing(self) -> None:
+        """The peer reads slowly."""
+        if self.outbound:
+            self.outbound.full(True)
+
+    def resume_writing(self) -> None:
+        """The peer has caught up."""
+        if self.outbound:
+            self.outbound.full(False)
+
+
+class Connection:
+    """Dials the upstream when a client has connected, and joins the two."""
+
+    def __init__(self, client: End) -> None:
+        self._client = client
+        self._server: End | None = None
+        self._flows: tuple[Flow, Flow] | None = None
+
+    async def dial(self, host: str, port: int, toxics: Callable[[], Sequence[Toxic]], random: Random) -> bool:
+        """Connect to the upstream; returns False, with the client's connection closed, if it cannot be reached.
+
+        `toxics` says which there are at the moment of joining.
+        """
+        try:
+            async with asyncio.timeout(DIAL_S):
+                loop = asyncio.get_running_loop()
+                _, self._server = await loop.create_connection(End, host, port)
+        except (OSError, TimeoutError):
+            self._client.transport.close()
+            return False
+        self._join(self._client, self._server, toxics(), random)
+        return True
+
+    async def closed(self) -> None:
+        """Wait until both sockets are closed."""
+        for end in (self._client, self._server):
+            if end:
+                await end.closed.wait()
+
+    def flow(self, toxic: Toxic) -> Flow | None:
+        """The flow that a toxic concerns, None while the upstream is being dialled."""
+        return self._flows[toxic.downstream] if self._flows else None
+
+    def abort(self) -> None:
+        """Close both sockets at once. What is under way is lost."""
+        for flow in self._flows or ():
+            flow.drop()
+        for end in (self._client, self._server):
+            if end:
+                end.transport.abort()
+
+    def _join(self, client: End, server: End, toxics: Sequence[Toxic], random: Random) -> None:
+        if any(toxic.kind == "reset_peer" for toxic in toxics):
+            # From now on every close of these two is an RST. A toxicity of 0 does not matter: with limit_data it
+            # makes an RST after exactly so many bytes.
+            for end in (client, server):
+                _reset_on_close(end.transport)
+        one, other = client.transport, server.transport
+        upstream = Flow(one, other, [toxic for toxic in toxics if not toxic.downstream], random)
+        downstream = Flow(other, one, [toxic for toxic in toxics if toxic.downstream], random)
+        client.inbound = server.outbound = upstream
+        server.inbound = client.outbound = downstream
+        self._flows = upstream, downstream
+        one.resume_reading()
+        other.resume_reading()
+
+
+def _reset_on_close(transport: asyncio.Transport) -> None:
+    with contextlib.suppress(OSError):  # it is closed already
+        transport.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, LINGER_0)
