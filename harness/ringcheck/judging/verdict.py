@@ -4,6 +4,7 @@ One requirement is judged by several histories. Any breach makes it fail; else s
 makes it pass; else it is inconclusive, with the reason. Nothing verified is never a pass.
 """
 
+from collections import Counter
 from collections.abc import Iterable, Mapping
 from typing import Literal
 
@@ -76,11 +77,41 @@ class Verdict(msgspec.Struct, frozen=True, kw_only=True):
 def combine(requirement: str, profile: str, judgements: Iterable[tuple[str, Judgement]]) -> Verdict:
     """One verdict from all judgements of a run; each comes with the path of its history.
 
-    Skipped when no node of the target declares `profile`.
+    Skipped when no node of the target declares `profile`. Otherwise any breach makes it fail, else anything that
+    held makes it pass, else it is inconclusive. What an invalid history says counts for nothing.
     """
-    raise NotImplementedError
+    everything = list(judgements)
+    declared = {name for _, judgement in everything for name in judgement.profiles}
+    if declared and profile not in declared:
+        return Verdict(requirement=requirement, status="skipped", reasons=(f"the target does not declare {profile}",))
+    charges: list[Charge] = []
+    reasons: list[str] = []
+    held = 0
+    for path, judgement in everything:
+        finding = judgement.findings.get(requirement)
+        if judgement.invalid:
+            reasons.append(f"{judgement.schedule} proves nothing: {judgement.invalid}")
+        elif finding is not None:
+            held += finding.held
+            charges += [Charge(breach=breach, history=path) for breach in finding.breaches]
+            reasons += finding.unclear
+        if judgement.broke:
+            reasons.append(f"{judgement.schedule} stopped early: {judgement.broke}")
+    status: Status = "fail" if charges else "pass" if held else "inconclusive"
+    if status == "inconclusive" and not reasons:
+        reasons.append("what it speaks of never happened" if everything else "no schedule was carried out")
+    return Verdict(
+        requirement=requirement,
+        status=status,
+        held=held,
+        charges=tuple(charges),
+        reasons=tuple(dict.fromkeys(reasons)) if status == "inconclusive" else (),
+    )
 
 
 def tally(judgements: Iterable[Judgement]) -> Mapping[str, int]:
     """The sum of all events of a run."""
-    raise NotImplementedError
+    total: Counter[str] = Counter()
+    for judgement in judgements:
+        total.update(judgement.events)
+    return total

@@ -1,0 +1,231 @@
+"""A cluster of real processes with a fault proxy on every directed link."""
+
+import asyncio
+import contextlib
+import os
+import shutil
+import tempfile
+import time
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+from ringcheck.errors import MachineError
+from ringcheck.history import Description
+from ringcheck.node import Node, make_node
+from ringcheck.schedule import Configuration
+from ringcheck.target import Target
+from ringcheck_chaos.faults import CLIENT
+from ringcheck_chaos.links import Links
+from ringcheck_chaos.ports import HOST, NoPortsError, PortLease, lease
+from ringcheck_chaos.processes import ProcessError, Supervisor, kill_all
+from ringcheck_chaos.proof import Proof
+from ringcheck_chaos.servers import start_server
+from ringcheck_chaos.toxiproxy import ServerChoice, Toxiproxy, ToxiproxyError
+
+START_DEADLINE_VARIABLE = "RINGCHECK_START_DEADLINE_S"
+START_DEADLINE_S = 20.0
+"""How long a node may take to become healthy, unless the environment variable says otherwise."""
+
+NETWORK_ANSWER_S = 5.0
+
+
+def start_deadline_s() -> float:
+    """Seconds that a node may take from its start to SERVING."""
+    try:
+        return float(os.environ.get(START_DEADLINE_VARIABLE, START_DEADLINE_S))
+    except ValueError:
+        return START_DEADLINE_S
+
+
+class Cluster:
+    """The nodes of one configuration and the links between them. Made by `await Cluster.start(…)`; close it."""
+
+    def __init__(
+        self,
+        configuration: Configuration,
+        nodes: list[Node],
+        *,
+        supervisor: Supervisor,
+        ports: PortLease,
+        links: Links,
+        server_url: str,
+    ) -> None:
+        self.configuration = configuration
+        self.links = links
+        self.nodes = {node.id: node for node in nodes}
+        self._supervisor = supervisor
+        self._ports = ports
+        self._server_url = server_url
+        self._deadline_s = start_deadline_s()
+
+    @classmethod
+    async def start(
+        cls, target: Target, configuration: Configuration, server: ServerChoice, *, listen: Sequence[int] = ()
+    ) -> Self:
+        """Start all nodes and wait until they are healthy and reachable.
+
+        `listen` are the ports on which the nodes are to listen, one each; leased ones if none are given. Raises
+        TargetError, MachineError; then nothing is left behind.
+        """
+        target.check()
+        async with contextlib.AsyncExitStack() as undo:
+            with _this_machine():
+                cluster = await cls._prepare(target, configuration, server, listen, undo)
+            undo.push_async_callback(cluster._close_nodes)
+            await cluster._run_all(cluster.nodes.values())
+            await asyncio.gather(
+                *(node.connect_client(cluster.links.address(CLIENT, node.id)) for node in cluster.nodes.values())
+            )
+            undo.pop_all()
+        return cluster
+
+    @classmethod
+    async def _prepare(
+        cls,
+        target: Target,
+        configuration: Configuration,
+        server: ServerChoice,
+        listen: Sequence[int],
+        undo: contextlib.AsyncExitStack,
+    ) -> Self:
+        """Everything but the running nodes; what is to be undone in case of failure goes to `undo`."""
+        folder = Path(tempfile.mkdtemp(prefix="ringcheck-"))
+        undo.callback(shutil.rmtree, folder, ignore_errors=True)
+        supervisor = await undo.enter_async_context(await Supervisor.start(folder))
+        ids = configuration.node_ids
+        ports = undo.enter_context(lease(1 + len(ids) + Links.ports_needed(len(ids))))
+        api, *others = ports.ports
+        url = await start_server(server, supervisor, api, folder)
+        addresses = {node: f"{HOST}:{port}" for node, port in zip(ids, listen or others, strict=False)}
+        links = await Links.create(url, addresses, others[len(ids) :])
+        undo.push_async_callback(_quietly_close, links)
+        nodes = [
+            make_node(
+                node,
+                target,
+                configuration,
+                address=addresses[node],
+                address_book={each: addresses[each] if each == node else links.address(node, each) for each in ids},
+                folder=folder,
+                supervisor=supervisor,
+            )
+            for node in ids
+        ]
+        return cls(configuration, nodes, supervisor=supervisor, ports=ports, links=links, server_url=url)
+
+    @property
+    def descriptions(self) -> dict[str, Description]:
+        """What each node says of itself."""
+        return {node.id: node.description for node in self.nodes.values() if node.description}
+
+    @property
+    def profiles(self) -> frozenset[str]:
+        """The profiles that every node declares."""
+        return frozenset.intersection(*(frozenset(each.profiles) for each in self.descriptions.values()))
+
+    def longest_s(self, deadline: Callable[[Description], int]) -> float:
+        """The longest of a deadline in milliseconds that the nodes declare, in seconds."""
+        return max(deadline(each) for each in self.descriptions.values()) / 1000
+
+    @property
+    def running(self) -> list[Node]:
+        """The nodes that run, as far as we know."""
+        return [node for node in self.nodes.values() if node.up]
+
+    def runs(self, node: str) -> bool:
+        """Whether a node runs, as far as we know."""
+        return self.nodes[node].up
+
+    def watch(self, on_death: Callable[[Node], None] | None) -> None:
+        """Have `on_death` called when a node ends by itself; None ends that."""
+
+        def died(node: Node) -> None:
+            self.links.node_ended(node.id)
+            if on_death:
+                on_death(node)
+
+        for node in self.nodes.values():
+            node.on_death = died if on_death else None
+
+    async def kill(self, names: Sequence[str]) -> tuple[list[Node], Proof]:
+        """SIGKILL those of the named nodes that run, all at once; returns which, and the proof."""
+        victims = [self.nodes[name] for name in names if self.nodes[name].up]
+        for node in victims:
+            node.up = False
+        with _this_machine():
+            proof = await kill_all([node.process for node in victims])
+        for node in victims:
+            self.links.node_ended(node.id)
+        return victims, proof
+
+    async def restart(self, names: Iterable[str]) -> list[tuple[Node, float, float]]:
+        """Start those of the named nodes that do not run; returns each with when it was started and found healthy.
+
+        Raises TargetError if one does not come up.
+        """
+        down = [self.nodes[name] for name in names if not self.nodes[name].up]
+        return await self._run_all(down)
+
+    async def check_network(self) -> None:
+        """Raise MachineError if the Toxiproxy server no longer answers: then clients met no fault of the target's."""
+        try:
+            await asyncio.to_thread(_ask_version, self._server_url)
+        except ToxiproxyError as error:
+            raise MachineError(f"The Toxiproxy server that carries the links has failed: {error}") from error
+
+    async def close(self) -> None:
+        """End everything and leave nothing behind."""
+        await self._close_nodes()
+        await _quietly_close(self.links)
+        await self._supervisor.close()
+        self._ports.release()
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await self.close()
+
+    async def _run_all(self, nodes: Iterable[Node]) -> list[tuple[Node, float, float]]:
+        results = await asyncio.gather(*(self._run(node) for node in nodes), return_exceptions=True)
+        # The first failure speaks for all, but only once no start is under way any more.
+        for result in results:
+            if isinstance(result, BaseException):
+                raise result
+        return [result for result in results if not isinstance(result, BaseException)]
+
+    async def _run(self, node: Node) -> tuple[Node, float, float]:
+        began = time.monotonic()
+        await node.start(self._deadline_s, self.configuration)
+        return node, began, time.monotonic()
+
+    async def _close_nodes(self) -> None:
+        self.watch(None)
+        await asyncio.gather(*(node.close() for node in self.nodes.values()))
+
+
+def _ask_version(url: str) -> None:
+    server = Toxiproxy(url)
+    try:
+        server.version(timeout=NETWORK_ANSWER_S)
+    finally:
+        server.close()
+
+
+async def _quietly_close(links: Links) -> None:
+    # The server goes with the supervisor; that it is gone already, or slow, changes nothing.
+    with contextlib.suppress(ToxiproxyError, TimeoutError):
+        await asyncio.wait_for(links.close(), 5.0)
+
+
+@contextlib.contextmanager
+def _this_machine() -> Iterator[None]:
+    """Turns what the machine refuses into a MachineError of one sentence."""
+    try:
+        yield
+    except (NoPortsError, ToxiproxyError, ProcessError, OSError) as error:
+        raise MachineError(str(error)) from error

@@ -1,0 +1,76 @@
+"""`ringcheck node`: one reference node in the foreground."""
+
+import os
+from pathlib import Path
+from typing import NoReturn
+
+import click
+from google.protobuf import json_format
+
+from dynamo_node.v1 import config_pb2
+from ringcheck.addresses import check_free
+from ringcheck.errors import UsageError
+from ringcheck.node import node_config
+from ringcheck.schedule import Configuration
+from ringcheck.target import Target
+
+NODE_ID = "n1"
+
+
+@click.command("node")
+@click.argument("config", required=False, type=click.Path(path_type=Path, dir_okay=False))
+@click.option("--listen", metavar="HOST:PORT", default="127.0.0.1:20100", show_default=True, help="Where it listens.")
+@click.option(
+    "--data",
+    type=click.Path(path_type=Path, file_okay=False),
+    default=Path("ringcheck-node"),
+    show_default=True,
+    metavar="DIR",
+    help="What it must not forget; a node that is started again with the same folder goes on where it stopped.",
+)
+@click.pass_context
+def command(context: click.Context, config: Path | None, listen: str, data: Path) -> NoReturn:
+    """Run one reference node until Ctrl-C or SIGTERM.
+
+    CONFIG holds a dynamo_node.v1.NodeConfig in protobuf's JSON mapping. Without it the node is a ring of its own,
+    made by the options below.
+    """
+    if config is None:
+        config = _write_config(listen, data)
+    elif given := [name for name in ("listen", "data") if _was_given(context, name)]:
+        raise UsageError(f"{config} says already what --{given[0]} says; give one of the two.")
+    address = _read(config).listen_address
+    check_free(address)
+    click.echo(f"A reference node listens on {address}; Ctrl-C ends it.", err=True)
+    argv = Target.from_command().argv(config.absolute())
+    # The node takes our place: signals, terminal and exit code are its own.
+    os.execv(argv[0], argv)
+
+
+def _write_config(listen: str, data: Path) -> Path:
+    """Make the folder of a single-node ring, and in it the configuration."""
+    configuration = Configuration(nodes=1, n=1, r=1, w=1)
+    store = data.absolute() / "store"
+    message = node_config(NODE_ID, configuration, address=listen, address_book={NODE_ID: listen}, data=store)
+    path = data / "node.json"
+    try:
+        store.mkdir(parents=True, exist_ok=True)
+        path.write_text(json_format.MessageToJson(message, preserving_proto_field_name=True), "utf-8")
+    except OSError as error:
+        raise UsageError(
+            f"The folder {data} cannot be written ({error.strerror}); name another one with --data DIR."
+        ) from None
+    return path
+
+
+def _read(path: Path) -> config_pb2.NodeConfig:
+    try:
+        return json_format.Parse(path.read_text("utf-8"), config_pb2.NodeConfig())
+    except (OSError, UnicodeDecodeError, json_format.ParseError) as error:
+        raise UsageError(
+            f"{path} holds no NodeConfig ({error}); give a file with a dynamo_node.v1.NodeConfig in JSON."
+        ) from None
+
+
+def _was_given(context: click.Context, name: str) -> bool:
+    return context.get_parameter_source(name) is not click.core.ParameterSource.DEFAULT

@@ -1,0 +1,42 @@
+"""Which requirement a wrong converged state is charged to."""
+
+from ringcheck.judging.causality import Causality
+from ringcheck.judging.oracle import Defect, Wrong
+from ringcheck.judging.run import Run
+
+PHANTOM = "SIB-04"
+"""A value never written, or not to that key, or not yet."""
+TWICE = "SIB-02"
+"""A value twice in one Get: its write was coordinated twice."""
+REFUSED = "KV-14"
+"""A definitely failed write took effect."""
+RESURRECTED = "SIB-03"
+"""A version that a converged state lacked is back."""
+FALSE_SIBLING = "SIB-02"
+"""A superseded version is returned, and no converged state had lacked it."""
+
+
+def charge(defect: Defect, run: Run, causality: Causality) -> str:
+    """The requirement that a defect of a converged state breaks."""
+    match defect.wrong:
+        case Wrong.RESURRECTED:
+            return RESURRECTED
+        case Wrong.FALSE_SIBLING:
+            return FALSE_SIBLING
+        case Wrong.LOST:
+            return _loss(defect, run, causality)
+
+
+def disagreement(run: Run) -> str:
+    """The requirement that nodes break which return different values in a converged state."""
+    return "AE-01" if "inspect" in run.profiles else "DUR-01"
+
+
+def _loss(defect: Defect, run: Run, causality: Causality) -> str:
+    put = defect.put
+    if run.timeline.blacked_out(put.start, defect.state.time):
+        return "DUR-02"
+    others = (other for other in defect.remaining if other.ok)
+    if put.ok and any(not causality.supersedes(put, other) for other in others):
+        return "SIB-01"
+    return "DUR-01"

@@ -1,0 +1,95 @@
+"""The story of a breach: what was promised, what happened, in which order, and what was wrong around it."""
+
+from collections.abc import Iterator
+
+from ringcheck.history import History, Note
+from ringcheck.judging import words
+from ringcheck.judging.operations import Operation
+from ringcheck.judging.run import Run
+from ringcheck.judging.verdict import Breach
+from ringcheck.requirements import requirement
+
+AROUND_S = 3.0
+"""Faults that ended so long before the first operation of the story still belong to it."""
+
+MOST_FAULTS = 12
+MOST_NOTES = 4
+
+
+def explain(history: History, breach: Breach) -> str:
+    """The story in plain text, of about twenty lines. Who knows the path of the history adds how to judge it again."""
+    run = Run.of(history)
+    told = requirement(breach.requirement)
+    lines = [
+        f"{told.id} ({told.level}) {told.sentence}",
+        f"  expected  {breach.expected}",
+        f"  actual    {breach.actual}",
+        *_section("what happened", _operations(run, breach)),
+        *_section("around it", _disturbances(run, breach)),
+        *_section("last words of the nodes", _notes(history, breach)),
+    ]
+    return "\n".join(lines)
+
+
+def _section(title: str, lines: Iterator[str]) -> Iterator[str]:
+    for number, line in enumerate(lines):
+        if number == 0:
+            yield f"  {title}"
+        yield f"    {line}"
+
+
+def _operations(run: Run, breach: Breach) -> Iterator[str]:
+    found = [run.operations[number] for number in breach.operations if number in run.operations]
+    for operation in sorted(found, key=lambda each: (each.start, each.id)):
+        yield f"{words.at(operation.start):>10}  {_told(operation)}"
+
+
+def _told(operation: Operation) -> str:
+    """One operation in a sentence, from the question to the answer."""
+    asked = operation.asked
+    letter = "W" if operation.is_write else "R"
+    context = f", with the context of #{asked.context_of}" if asked.context_of is not None else ""
+    blind = " (blind)" if asked.kind == "put" and asked.context_of is None and not asked.malformed else ""
+    question = f"{words.named(operation)} on {words.value(operation.key)} through {operation.node}"
+    question += f"{blind}, {letter}={asked.quorum}{context}"
+    if operation.end is None:
+        return f"{question} was still open at the end"
+    when = f"at {words.at(operation.stop)}"
+    if operation.ok and operation.is_write:
+        return f"{question} was acknowledged {when}"
+    if operation.ok:
+        return f"{question} returned {words.values(operation.values)} {when}"
+    how = "failed for certain" if operation.refused else "ended without certainty"
+    return f"{question} {how} ({operation.code}) {when}"
+
+
+def _disturbances(run: Run, breach: Breach) -> Iterator[str]:
+    begin, end = _span(run, breach)
+    touching = run.timeline.touching(begin - AROUND_S, end)
+    if len(touching) > MOST_FAULTS:
+        yield f"({len(touching) - MOST_FAULTS} earlier ones left out)"
+    for each in touching[-MOST_FAULTS:]:
+        until = "the end" if each.ended == float("inf") else words.at(each.ended)
+        yield f"{words.at(each.begun):>10}  {each.what}, until {until}"
+    for settlement in run.settlements:
+        if begin <= settlement.ended <= end:
+            what = "the cluster had converged" if settlement.converged else "the cluster had not converged"
+            yield f"{words.at(settlement.ended):>10}  {what}"
+
+
+def _span(run: Run, breach: Breach) -> tuple[float, float]:
+    """From the first operation of the story, or else the Settle before, to the breach."""
+    starts = [run.operations[number].start for number in breach.operations if number in run.operations]
+    settled = [each.began for each in run.settlements if each.began <= breach.time]
+    return min(starts, default=settled[-1] if settled else 0.0), breach.time
+
+
+def _notes(history: History, breach: Breach) -> Iterator[str]:
+    notes = [
+        event
+        for event in history.events
+        if isinstance(event, Note) and event.time <= breach.time and (not event.node or event.node in breach.nodes)
+    ]
+    for note in notes[-MOST_NOTES:]:
+        who = f"{note.node}: " if note.node else ""
+        yield f"{words.at(note.time):>10}  {who}{note.text}"

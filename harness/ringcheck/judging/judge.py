@@ -1,0 +1,61 @@
+"""All judges, over one history."""
+
+from collections.abc import Iterator
+
+from ringcheck.history import Broke, FaultBegan, FaultEnded, History, NodeDown
+from ringcheck.judging.convergence import judge_convergence
+from ringcheck.judging.expectations import judge_expectations
+from ringcheck.judging.handoff import judge_handoff
+from ringcheck.judging.liveness import judge_liveness
+from ringcheck.judging.occurrences import occurrences
+from ringcheck.judging.placement import judge_placement
+from ringcheck.judging.quiet import Quiet
+from ringcheck.judging.recency import judge_recency
+from ringcheck.judging.repair import judge_repair
+from ringcheck.judging.roots import judge_roots
+from ringcheck.judging.run import Run
+from ringcheck.judging.safety import judge_safety
+from ringcheck.judging.statements import Statement, gather
+from ringcheck.judging.verdict import Judgement
+from ringcheck_chaos.faults import describe
+
+
+def judge(history: History) -> Judgement:
+    """All that `history` says of every requirement that it can say something about. Needs no cluster.
+
+    A history that was cut off is judged as far as it goes.
+    """
+    run = Run.of(history)
+    return Judgement(
+        schedule=history.header.schedule.name,
+        profiles=run.profiles,
+        findings=gather(_statements(run)),
+        events=occurrences(run),
+        invalid=_unproved(history),
+        broke=next((event.reason for event in history.events if isinstance(event, Broke)), ""),
+    )
+
+
+def _statements(run: Run) -> Iterator[Statement]:
+    quiet = Quiet(run)
+    yield from judge_expectations(run, quiet)
+    yield from judge_safety(run)
+    yield from judge_recency(run, quiet)
+    yield from judge_liveness(run)
+    yield from judge_convergence(run)
+    yield from judge_roots(run)
+    yield from judge_handoff(run)
+    yield from judge_repair(run)
+    yield from judge_placement(run)
+
+
+def _unproved(history: History) -> str:
+    """The first fault that did not show that it took effect, or that it ended; empty when all did."""
+    for event in history.events:
+        if isinstance(event, FaultBegan) and not event.bit:
+            return f"fault {event.fault_id} ({describe(event.fault)}) did not take effect: {event.proof}"
+        if isinstance(event, FaultEnded) and not event.bit:
+            return f"fault {event.fault_id} did not end when it was healed: {event.proof}"
+        if isinstance(event, NodeDown) and not event.proof:
+            return f"{event.node} is said to be down, without a proof"
+    return ""

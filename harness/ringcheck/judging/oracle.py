@@ -1,0 +1,153 @@
+"""The causal oracle: whether what a converged cluster returns for a key can be explained by what was asked of it.
+
+Let S be the values that the nodes return for a key in a converged state; that all return the same ones is judged apart.
+
+* A write is *effective for certain* when it was acknowledged, when a converged S holds its value, or when any Get
+  returned its value. (No event of this format destroys a disk, so what was seen once is kept.)
+* A Delete that ended indefinitely *may be effective* when it supersedes no member of S. A Put that ended indefinitely
+  and is neither in S nor was ever seen hides nothing: had it taken effect, it would be in S, or what supersedes it
+  supersedes all that it did.
+
+S is right exactly when
+  (1) every member of S is a Put that was begun and did not fail definitely (`reads` judges this, at every Get);
+  (2) no member of S is superseded by a write that is effective for certain;
+  (3) every Put that is effective for certain and not in S is superseded by a write that is, or may be, effective;
+  (4) no Put that had ended before an earlier convergence and was absent from its S is in a later S.
+
+Every convergence is judged, so that a later write cannot hide an earlier loss. The tests compare this rule with the
+enumeration of every subset of indefinite writes. The cost is linear in the operations of the key, for each
+convergence only in those that are new and those that something is wrong with.
+"""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from enum import Enum
+
+from ringcheck.judging.causality import Causality, Superseded
+from ringcheck.judging.operations import Operation
+
+
+@dataclass(frozen=True, slots=True)
+class ConvergedState:
+    """What one convergence showed of one key: the final read of each node, and when it was reached."""
+
+    time: float
+    answers: Mapping[str, Operation]
+
+
+class Wrong(Enum):
+    """The ways in which a converged state can be wrong."""
+
+    LOST = "lost"
+    FALSE_SIBLING = "false sibling"
+    RESURRECTED = "resurrected"
+
+
+@dataclass(frozen=True, slots=True)
+class Defect:
+    """A Put that a converged state should hold and does not, or holds and should not.
+
+    by          a write that supersedes it, for a false sibling or a resurrection
+    nodes       those that returned it; for a loss, all that were asked
+    remaining   the Puts that were returned
+    gone_since  for a resurrection: the time of the earlier convergence that lacked it
+    """
+
+    wrong: Wrong
+    put: Operation
+    state: ConvergedState
+    nodes: tuple[str, ...]
+    by: Operation | None = None
+    remaining: tuple[Operation, ...] = ()
+    gone_since: float | None = None
+
+
+class Oracle:
+    """Judges the converged states of one key, in order; knows afterwards what was gone in which."""
+
+    def __init__(self, causality: Causality) -> None:
+        self.gone: dict[int, float] = {}
+        """Puts that had ended before a convergence and were absent from its S: id → time of the first such one."""
+        self.effective: dict[int, Operation] = {}
+        """Writes effective for certain at the last convergence judged."""
+        self._causality = causality
+        self._superseded = Superseded(causality)
+        self._ended = sorted(causality.operations.values(), key=lambda operation: operation.stop)
+        self._next_ended = 0
+        self._visible: dict[int, Operation] = {}
+        self._to_vanish: dict[int, Operation] = {}
+        self._told: set[tuple[int, Wrong]] = set()
+
+    def superseded(self, put: Operation) -> bool:
+        """Whether a write that is effective for certain supersedes `put`."""
+        return put.id in self._superseded
+
+    def judge(self, state: ConvergedState) -> Iterator[Defect]:
+        """All that is wrong with `state` and was not told of an earlier one."""
+        present = {put.id: put for each in state.answers.values() for put in self._causality.writes_returned(each)}
+        self._take_in(state, present)
+        yield from self._unexpected(state, present)
+        yield from self._missing(state, present)
+        self._remember(state, present)
+
+    def _take_in(self, state: ConvergedState, present: Mapping[int, Operation]) -> None:
+        """Add the writes of which this state makes certain that they took effect."""
+        new = list(present.values())
+        while self._next_ended < len(self._ended) and self._ended[self._next_ended].stop <= state.time:
+            operation = self._ended[self._next_ended]
+            self._next_ended += 1
+            if operation.ok:
+                new += [operation] if operation.is_write else self._causality.writes_returned(operation)
+            if operation.asked.kind == "put":
+                self._to_vanish[operation.id] = operation
+        new = [write for write in new if write.id not in self.effective]
+        self.effective |= {write.id: write for write in new}
+        self._superseded.by(new)
+        self._visible |= {write.id: write for write in new if write.asked.kind == "put"}
+        self._visible = {number: put for number, put in self._visible.items() if number not in self._superseded}
+
+    def _unexpected(self, state: ConvergedState, present: Mapping[int, Operation]) -> Iterator[Defect]:
+        """Rules (2) and (4)."""
+        for number, put in present.items():
+            since = self.gone.get(number)
+            wrong = Wrong.FALSE_SIBLING if since is None else Wrong.RESURRECTED
+            if (since is not None or self.superseded(put)) and self._new(put, wrong):
+                nodes = tuple(node for node, answer in state.answers.items() if put.asked.value in answer.values)
+                remaining = tuple(present.values())
+                yield Defect(wrong, put, state, nodes, self._superseder(put), remaining, gone_since=since)
+
+    def _missing(self, state: ConvergedState, present: Mapping[int, Operation]) -> Iterator[Defect]:
+        """Rule (3)."""
+        missing = [put for number, put in self._visible.items() if number not in present]
+        if not missing:
+            return
+        covering = self._causality.reaching(present.values())
+        doubtful = (
+            write
+            for write in self._causality.operations.values()
+            if write.asked.kind == "delete" and write.in_doubt and write.start <= state.time
+        )
+        excused = Superseded(self._causality).by(
+            delete
+            for delete in doubtful
+            if (context := self._causality.context_of(delete)) is None or context.id not in covering
+        )
+        for put in missing:
+            if put.id not in excused and self._new(put, Wrong.LOST):
+                yield Defect(Wrong.LOST, put, state, tuple(state.answers), remaining=tuple(present.values()))
+
+    def _remember(self, state: ConvergedState, present: Mapping[int, Operation]) -> None:
+        for number in [number for number in self._to_vanish if number not in present]:
+            self.gone.setdefault(number, state.time)
+            del self._to_vanish[number]
+
+    def _superseder(self, put: Operation) -> Operation | None:
+        """A write effective for certain that supersedes `put`; an acknowledged one if there is one."""
+        covering = self._causality.reaching([put])
+        found = (write for write in self.effective.values() if write.asked.context_of in covering)
+        return min(found, key=lambda write: not write.ok, default=None)
+
+    def _new(self, put: Operation, wrong: Wrong) -> bool:
+        known = (put.id, wrong) in self._told
+        self._told.add((put.id, wrong))
+        return not known

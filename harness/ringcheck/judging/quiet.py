@@ -1,0 +1,98 @@
+"""Stretches of a run in which every quorum was met by home nodes, as far as the nodes' counters show.
+
+Such a stretch begins with an observation of a converged cluster ("start", "held"). It lasts as long as no fault, kill
+or restart may have happened, and later observations find the same incarnations with the same counts of hints stored
+and of fallback reads.
+"""
+
+from bisect import bisect_right
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+from math import inf
+
+from ringcheck.history import Counters, Observation
+from ringcheck.judging.run import Run
+
+
+@dataclass(frozen=True, slots=True)
+class Stretch:
+    """What follows one observation of a converged cluster, in seconds.
+
+    proven      the counters had not moved until then
+    moved       how they had moved when next looked at; empty when they never did
+    disturbed   when something may first have been disturbed, and `what`
+    """
+
+    begin: float
+    proven: float
+    moved: str
+    disturbed: float
+    what: str
+
+
+class Quiet:
+    """All quiet stretches of a run."""
+
+    def __init__(self, run: Run) -> None:
+        held = [each.seen["held"].time for each in run.settlements if each.by_inspection and "held" in each.seen]
+        bases = [
+            place
+            for place, each in enumerate(run.observations)
+            if (each.why == "start" or each.time in held) and _counters(each)
+        ]
+        self._stretches = [
+            _stretch(run, run.observations[begin:end]) for begin, end in pairwise([*bases, len(run.observations)])
+        ]
+        self._begins = [each.begin for each in self._stretches]
+
+    def proven(self, start: float, stop: float) -> bool:
+        """Whether it was quiet for certain from the last convergence before `start` until `stop`."""
+        stretch = self._at(start)
+        return stretch is not None and stop <= stretch.proven and stop < stretch.disturbed
+
+    def suspicion(self, start: float, stop: float) -> str:
+        """What speaks against quiet from the last convergence before `start` until `stop`; empty for nothing known."""
+        stretch = self._at(start)
+        if stretch is None:
+            return ""
+        if stretch.disturbed <= stop:
+            return stretch.what
+        return stretch.moved if stop > stretch.proven else ""
+
+    def _at(self, start: float) -> Stretch | None:
+        place = bisect_right(self._begins, start) - 1
+        return self._stretches[place] if place >= 0 else None
+
+
+def _stretch(run: Run, observations: Sequence[Observation]) -> Stretch:
+    """From the first of these observations on; the others are all until the next converged cluster but one."""
+    base = observations[0]
+    disturbed = run.timeline.touching(base.time, inf)
+    first = min(disturbed, key=lambda each: each.may_begin, default=None)
+    proven, moved = base.time, ""
+    for later in observations[1:]:
+        if moved := _difference(base, later):
+            break
+        proven = later.began
+    return Stretch(base.time, proven, moved, first.may_begin if first else inf, first.what if first else "")
+
+
+def _counters(observation: Observation) -> dict[str, tuple[str, Counters]]:
+    """Incarnation and counters of every node; empty where a node shows none."""
+    nodes = observation.nodes.items()
+    found = {name: (node.incarnation, node.counters) for name, node in nodes if node.counters is not None}
+    return found if len(found) == len(observation.nodes) else {}
+
+
+def _difference(base: Observation, later: Observation) -> str:
+    """What has moved, in a few words."""
+    before, after = _counters(base), _counters(later)
+    for name, (incarnation, counters) in before.items():
+        if name not in after or after[name][0] != incarnation:
+            return f"{name} was restarted"
+        if after[name][1].hints_stored > counters.hints_stored:
+            return f"{name} stored a hint"
+        if after[name][1].fallback_reads > counters.fallback_reads:
+            return f"{name} counted a stand-in's reply to a Get"
+    return ""

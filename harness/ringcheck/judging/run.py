@@ -1,0 +1,82 @@
+"""One history, arranged for the judges: operations by key, Settles, disturbances, observations."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+
+from ringcheck import schedule as planned
+from ringcheck.history import History, Observation
+from ringcheck.judging.causality import Causality
+from ringcheck.judging.operations import Operation, Operations, operations
+from ringcheck.judging.settlements import Settlement, settlements
+from ringcheck.judging.timeline import Timeline, timeline
+
+
+@dataclass(frozen=True)
+class Run:
+    """What all judges are given. Times are seconds."""
+
+    history: History
+    operations: Operations
+    keys: Mapping[str, Causality]
+    settlements: Sequence[Settlement]
+    timeline: Timeline
+    observations: Sequence[Observation]
+
+    @classmethod
+    def of(cls, history: History) -> "Run":
+        """Arrange a history."""
+        found = operations(history.events)
+        by_key: dict[str, list[Operation]] = {}
+        for operation in found.values():
+            by_key.setdefault(operation.key, []).append(operation)
+        return cls(
+            history=history,
+            operations=found,
+            keys={key: Causality(each) for key, each in by_key.items()},
+            settlements=settlements(history.events, found),
+            timeline=timeline(history.events, history.header.nodes),
+            observations=sorted(
+                (event for event in history.events if isinstance(event, Observation)), key=lambda event: event.began
+            ),
+        )
+
+    @cached_property
+    def nodes(self) -> tuple[str, ...]:
+        """The ids of all nodes."""
+        return tuple(self.history.header.nodes)
+
+    @cached_property
+    def profiles(self) -> tuple[str, ...]:
+        """What any node declares, sorted."""
+        return tuple(sorted({name for each in self.history.header.nodes.values() for name in each.profiles}))
+
+    @cached_property
+    def n(self) -> int:
+        """Copies of each key."""
+        return max((each.n for each in self.history.header.nodes.values()), default=self.configuration.n)
+
+    @property
+    def configuration(self) -> planned.Configuration:
+        """The cluster that the schedule asked for."""
+        return self.history.header.schedule.configuration
+
+    @cached_property
+    def detection_s(self) -> float:
+        """The slowest node's declared detection deadline."""
+        return max((each.detection_deadline_ms for each in self.history.header.nodes.values()), default=0) / 1000
+
+    def request_timeout_s(self, node: str) -> float:
+        """The request time-out that `node` declares."""
+        return self.history.header.nodes[node].request_timeout_ms / 1000
+
+    @cached_property
+    def steps(self) -> Mapping[int, planned.Operation]:
+        """The schedule's operations by id."""
+        return {step.id: step for step in self.history.header.schedule.operations()}
+
+    def is_valid(self, operation: Operation) -> bool:
+        """Whether what was asked is within the contract, so that no node may refuse it for its form."""
+        step = self.steps.get(operation.id)
+        over = step is not None and "over" in (step.key_size, getattr(step, "value_size", 0))
+        return bool(operation.key) and not over and 1 <= operation.asked.quorum <= self.n

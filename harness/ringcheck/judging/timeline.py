@@ -1,0 +1,128 @@
+"""When which links and nodes suffered, as far as is certain.
+
+A fault sets in somewhere between two moments and ends somewhere between two others. Between the inner two it was in
+force for certain; outside the outer two it was not. Judges ask for the side that cannot accuse anybody wrongly.
+"""
+
+from bisect import bisect_right
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from itertools import accumulate
+from math import inf
+
+from ringcheck.history import Event, FaultBegan, FaultEnded, NodeDown, NodeUp, SettleBegan
+from ringcheck_chaos.faults import CLIENT, Direction, blocks, describe, directions
+
+
+@dataclass(frozen=True, slots=True)
+class Disturbance:
+    """One network fault (`directions`) or one node that was down (`node`), with its four moments in seconds."""
+
+    may_begin: float
+    begun: float
+    ends: float
+    ended: float
+    what: str
+    directions: frozenset[Direction] = frozenset()
+    blocking: bool = True
+    node: str = ""
+
+    def surely_throughout(self, start: float, stop: float) -> bool:
+        """In force for certain at every moment from `start` to `stop`."""
+        return self.begun <= start and stop <= self.ends
+
+    def possibly_within(self, start: float, stop: float) -> bool:
+        """Possibly in force at some moment from `start` to `stop`."""
+        return self.may_begin <= stop and start <= self.ended
+
+    def between_nodes(self) -> bool:
+        """Whether it concerns the nodes among themselves, not only a client's way to one of them."""
+        return bool(self.node) or any(CLIENT not in direction for direction in self.directions)
+
+
+class Timeline:
+    """All disturbances of a history, found by the stretch of time that they touch."""
+
+    def __init__(self, disturbances: Iterable[Disturbance], nodes: Iterable[str]) -> None:
+        self.nodes = tuple(nodes)
+        self.disturbances: Sequence[Disturbance] = sorted(disturbances, key=lambda each: each.may_begin)
+        self._begins = [each.may_begin for each in self.disturbances]
+        self._latest_end = list(accumulate((each.ended for each in self.disturbances), max))
+
+    def touching(self, start: float, stop: float) -> tuple[Disturbance, ...]:
+        """Those possibly in force at some moment from `start` to `stop`, in the order in which they began."""
+        found: list[Disturbance] = []
+        for place in range(bisect_right(self._begins, stop) - 1, -1, -1):
+            if self._latest_end[place] < start:
+                break
+            if self.disturbances[place].ended >= start:
+                found.append(self.disturbances[place])
+        return tuple(reversed(found))
+
+    def calm(self, start: float, stop: float) -> bool:
+        """Whether for certain nothing was disturbed from `start` to `stop`."""
+        place = bisect_right(self._begins, stop) - 1
+        return place < 0 or self._latest_end[place] < start
+
+    def surely_down(self, node: str, start: float, stop: float) -> bool:
+        """Whether `node` did not run for certain, from `start` to `stop` without a break."""
+        return any(each.node == node and each.surely_throughout(start, stop) for each in self.touching(start, stop))
+
+    def blacked_out(self, start: float, stop: float) -> bool:
+        """Whether between `start` and `stop` all nodes went down, so that at one moment none ran."""
+        return any(start <= first and last <= stop for first, last in self._blackouts)
+
+    @cached_property
+    def _blackouts(self) -> list[tuple[float, float]]:
+        """Moments at which no node ran: when the first of them may have gone, and when the last was gone."""
+        outages = [each for each in self.disturbances if each.node]
+        found = []
+        for last in outages:
+            down = [each for each in outages if each.surely_throughout(last.begun, last.begun)]
+            if {each.node for each in down} == set(self.nodes):
+                found.append((min(each.may_begin for each in down), last.begun))
+        return found
+
+
+def timeline(events: Sequence[Event], nodes: Iterable[str]) -> Timeline:
+    """The disturbances that a history tells of in a cluster of `nodes`."""
+    names = tuple(nodes)
+    return Timeline([*_faults(events, names), *_outages(events)], names)
+
+
+def _faults(events: Sequence[Event], nodes: tuple[str, ...]) -> Iterable[Disturbance]:
+    ends = {event.fault_id: event for event in events if isinstance(event, FaultEnded)}
+    settles = [event.time for event in events if isinstance(event, SettleBegan)]
+    for event in events:
+        if not isinstance(event, FaultBegan):
+            continue
+        end = ends.get(event.fault_id)
+        # A fault whose end was not recorded is healed by the next Settle at the soonest, and nobody knows when.
+        healing = next((time for time in settles if time >= event.time), inf)
+        yield Disturbance(
+            may_begin=event.began,
+            begun=event.time,
+            ends=end.began if end else healing,
+            ended=end.time if end else inf,
+            what=describe(event.fault),
+            directions=directions(event.fault, nodes),
+            blocking=blocks(event.fault),
+        )
+
+
+def _outages(events: Sequence[Event]) -> Iterable[Disturbance]:
+    down: dict[str, NodeDown] = {}
+    for event in events:
+        match event:
+            case NodeDown(node=node):
+                down.setdefault(node, event)
+            case NodeUp(node=node) if node in down:
+                gone = down.pop(node)
+                yield Disturbance(gone.began, gone.time, event.began, event.time, _outage(gone), node=node)
+    for node, gone in down.items():
+        yield Disturbance(gone.began, gone.time, inf, inf, _outage(gone), node=node)
+
+
+def _outage(gone: NodeDown) -> str:
+    return f"{gone.node} {'killed' if gone.killed else 'died by itself'}"

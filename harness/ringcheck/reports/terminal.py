@@ -1,0 +1,168 @@
+"""The report that a person reads: what was asked, how it goes, and what came of it.
+
+Plain text without escape codes when the output is not a terminal.
+"""
+
+import shlex
+import textwrap
+
+from rich import box
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from ringcheck.engine import Run
+from ringcheck.events import Event
+from ringcheck.judging.verdict import Verdict
+from ringcheck.outcome import BREACH, BROKE, CONFORMS, INCONCLUSIVE, INTERRUPTED, WRONG_USE, Outcome
+from ringcheck.reports.printable import printable
+from ringcheck.reports.progress import ProgressReport
+from ringcheck.reports.stories import story
+from ringcheck.requirements import all_requirements
+from ringcheck.version import __version__
+
+STYLES = {"pass": "green", "fail": "bold red", "inconclusive": "yellow", "skipped": "dim"}
+PLAIN_WIDTH = 120
+"""Columns where there is no terminal to say how many it has."""
+
+CONCLUSIONS = {
+    CONFORMS: "conforms",
+    BREACH: "does not conform",
+    WRONG_USE: "could not be run as asked",
+    INCONCLUSIVE: "inconclusive",
+    BROKE: "the target or the environment broke",
+    INTERRUPTED: "interrupted; this is what was found until then",
+}
+
+
+def make_console() -> Console:
+    """Standard output as wide as the terminal; without one, plain and of a fixed width."""
+    console = Console(highlight=False, markup=False, emoji=False)
+    return console if console.is_terminal else Console(highlight=False, markup=False, emoji=False, width=PLAIN_WIDTH)
+
+
+class TerminalReport:
+    """Listens to a run and prints it."""
+
+    def __init__(self, console: Console) -> None:
+        self._console = console
+        self._progress: ProgressReport | None = None
+        self._run: Run | None = None
+
+    def began(self, run: Run) -> None:
+        """Say what is about to happen, so that it can be repeated whatever comes."""
+        self._run = run
+        options = run.options
+        workers = f"{options.workers} workers" if options.workers > 1 else "1 worker"
+        self._console.print(
+            Text(f"ringcheck {__version__} · {options.nodes} nodes · {workers} · seed {run.seed}", "bold"),
+            soft_wrap=True,
+        )
+        self._console.print(Text(f"target   {shlex.join(run.target.command)}"), soft_wrap=True)
+        self._console.print(Text(f"results  {run.folder}"), soft_wrap=True)
+        self._progress = ProgressReport(self._console).__enter__()
+
+    def heard(self, event: Event) -> None:
+        """Show it as progress."""
+        if self._progress:
+            self._progress.heard(event)
+
+    def ended(self, outcome: Outcome) -> None:
+        """Print the verdicts, what they rest on, the stories of failures, and one line to conclude."""
+        if self._progress:
+            self._progress.__exit__(None, None, None)
+        print_outcome(self._console, outcome)
+        if self._run:
+            self._console.print(Text(conclusion(outcome, self._run), "bold"), soft_wrap=True)
+
+
+def print_outcome(console: Console, outcome: Outcome) -> None:
+    """All of an outcome but its concluding line. Where something broke before anything was seen, only that."""
+    blind = bool(outcome.problems) and all(verdict.status == "inconclusive" for verdict in outcome.verdicts)
+    if not blind:
+        _print_findings(console, outcome)
+    if outcome.problems:
+        console.print(Text("\nWhat broke", "bold"))
+    for problem in outcome.problems:
+        console.print(Text(textwrap.indent(printable(problem), "  "), "yellow"), soft_wrap=True)
+
+
+def _print_findings(console: Console, outcome: Outcome) -> None:
+    console.print(verdict_table(outcome.verdicts))
+    if outcome.unjudged:
+        console.print(Text(f"Not judged by this version: {', '.join(outcome.unjudged)}"))
+    if outcome.events:
+        console.print(Text("\nWhat happened", "bold"))
+        console.print(event_table(outcome.events))
+    for verdict in outcome.verdicts:
+        if verdict.status == "fail":
+            _print_failure(console, verdict)
+    if outcome.others:
+        others = ", ".join(sorted({charge.breach.requirement for charge in outcome.others}))
+        console.print(Text(f"\nSeen on the way, though not selected: breaches of {others}.", "yellow"))
+        console.print(Text(printable(story(outcome.others[0]))), soft_wrap=True)
+
+
+def verdict_table(verdicts: tuple[Verdict, ...]) -> Table:
+    """A row a requirement: its verdict, how often it was seen to hold, and its sentence or the reason."""
+    table = Table(box=box.SIMPLE, pad_edge=False)
+    table.add_column("requirement", no_wrap=True)
+    table.add_column("level", no_wrap=True)
+    table.add_column("verdict", no_wrap=True)
+    table.add_column("held", justify="right", no_wrap=True)
+    table.add_column("what it says", ratio=1)
+    for verdict in verdicts:
+        requirement = all_requirements()[verdict.requirement]
+        says = requirement.sentence
+        if verdict.status in {"inconclusive", "skipped"} and verdict.reasons:
+            says = f"{says}\n{verdict.status}: {printable('; '.join(verdict.reasons[:3]))}"
+        table.add_row(
+            requirement.id,
+            requirement.level,
+            Text(_word(verdict), STYLES[verdict.status]),
+            str(verdict.held) if verdict.held else "",
+            Text(says),
+        )
+    return table
+
+
+def event_table(events: dict[str, int]) -> Table:
+    """How often each interesting thing happened, those that never did included."""
+    table = Table(box=None, show_header=False, padding=(0, 2))
+    table.add_column(justify="right")
+    table.add_column()
+    for name, count in sorted(events.items()):
+        table.add_row(str(count), name)
+    return table
+
+
+def conclusion(outcome: Outcome, run: Run) -> str:
+    """The last line: what it comes to, in how long, and how to have it again."""
+    words = [_word(verdict) for verdict in outcome.verdicts]
+    counts = [
+        f"{number} {word}"
+        for word in ("pass", "fail", "warning", "inconclusive", "skipped")
+        if (number := words.count(word))
+    ]
+    what = CONCLUSIONS.get(outcome.exit_code, "broke")
+    schedules = "1 schedule" if outcome.schedules == 1 else f"{outcome.schedules} schedules"
+    work = f"{schedules} in {outcome.seconds:.1f} s"
+    end = f"seed {run.seed} · exit {outcome.exit_code}"
+    verdicts = ", ".join(counts) or "nothing verified"
+    return f"\n{what}: {verdicts} · {work} · {end}\nhistories: {run.folder}/histories"
+
+
+def _word(verdict: Verdict) -> str:
+    must = all_requirements()[verdict.requirement].level == "MUST"
+    return "warning" if verdict.status == "fail" and not must else verdict.status
+
+
+def _print_failure(console: Console, verdict: Verdict) -> None:
+    word = _word(verdict)
+    title = Text(f"\n{word.upper()} ", "bold red" if word == "fail" else "yellow")
+    console.print(title + Text(printable(story(verdict.charges[0]))), soft_wrap=True)
+    if more := verdict.charges[1:]:
+        elsewhere = dict.fromkeys(charge.history for charge in more)
+        console.print(Text(f"  broken in {len(more)} more place{'' if len(more) == 1 else 's'}, in:"))
+        for history in elsewhere:
+            console.print(Text(f"    {history}"), soft_wrap=True)

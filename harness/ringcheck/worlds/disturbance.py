@@ -1,0 +1,121 @@
+"""Faults and deaths of a run: made, proved, told, and undone."""
+
+import asyncio
+import signal
+from collections.abc import Sequence
+
+from ringcheck.cluster import Cluster
+from ringcheck.history import FaultBegan, FaultEnded, NodeDown, NodeUp, Note
+from ringcheck.node import Node
+from ringcheck.schedule import Inject
+from ringcheck.worlds.chronicle import Chronicle
+from ringcheck_chaos.faults import CLIENT, Fault, LinkFault
+
+
+class Disturbance:
+    """What a run does to its cluster. Steps come one after another; a node may die by itself at any time."""
+
+    def __init__(self, cluster: Cluster, chronicle: Chronicle) -> None:
+        self._cluster = cluster
+        self._chronicle = chronicle
+        cluster.watch(self._died)
+
+    async def inject(self, step: Inject) -> None:
+        """Let a fault begin. Raises ToxiproxyError, ValueError."""
+        proof = await self._cluster.links.inject(step.id, step.fault, self._cluster.runs)
+        self._chronicle.write(
+            FaultBegan(
+                time=self._chronicle.at(proof.ended),
+                began=self._chronicle.at(proof.began),
+                fault_id=step.id,
+                fault=step.fault,
+                bit=proof.bit,
+                proof=proof.detail,
+            )
+        )
+
+    async def heal(self, fault_id: int) -> None:
+        """End a fault; one that has ended already stays so. Raises ToxiproxyError."""
+        fault = self._cluster.links.active.get(fault_id)
+        if fault is None:
+            return
+        proof = await self._cluster.links.heal(fault_id, self._cluster.runs)
+        self._chronicle.write(
+            FaultEnded(
+                time=self._chronicle.at(proof.ended),
+                began=self._chronicle.at(proof.began),
+                fault_id=fault_id,
+                bit=proof.bit,
+                proof=proof.detail,
+            )
+        )
+        await self._reconnect(_nodes_cut_from_clients(fault))
+
+    async def heal_all(self) -> None:
+        """End every fault, one after another, each with its own proof."""
+        for fault_id in self._cluster.links.active:
+            await self.heal(fault_id)
+
+    async def kill(self, names: Sequence[str]) -> None:
+        """SIGKILL these nodes at once."""
+        nodes, proof = await self._cluster.kill(names)
+        for node in nodes:
+            self._chronicle.write(
+                NodeDown(
+                    time=self._chronicle.at(proof.ended),
+                    began=self._chronicle.at(proof.began),
+                    node=node.id,
+                    killed=node.process.returncode == -signal.SIGKILL,
+                    proof=node.how_it_ended(),
+                )
+            )
+
+    async def restart(self, names: Sequence[str]) -> None:
+        """Start those of these nodes that are down. Raises TargetError."""
+        started = await self._cluster.restart(names)
+        for node, began, healthy in started:
+            self._chronicle.write(
+                NodeUp(time=self._chronicle.at(healthy), began=self._chronicle.at(began), node=node.id)
+            )
+        await self._reconnect([node.id for node, _, _ in started])
+
+    async def restart_all(self) -> None:
+        """Start every node that is down. Raises TargetError."""
+        await self.restart(tuple(self._cluster.nodes))
+
+    def tell_logs(self) -> None:
+        """Note the last lines that the nodes wrote during this run."""
+        for node in self._cluster.nodes.values():
+            self._tell_log(node)
+
+    def end(self) -> None:
+        """The run is over: deaths are no longer its business."""
+        self._cluster.watch(None)
+
+    async def _reconnect(self, names: Sequence[str]) -> None:
+        """Let the clients' channels find these nodes again, or the next operation would meet a channel in backoff."""
+        cut = {name for fault in self._cluster.links.active.values() for name in _nodes_cut_from_clients(fault)}
+        nodes = [self._cluster.nodes[name] for name in names if name not in cut and self._cluster.runs(name)]
+        await asyncio.gather(*(node.reconnect_client() for node in nodes))
+
+    def _died(self, node: Node) -> None:
+        self._chronicle.write(
+            NodeDown(
+                time=self._chronicle.now(),
+                began=self._chronicle.at(node.last_seen),
+                node=node.id,
+                killed=False,
+                proof=node.how_it_ended(),
+            )
+        )
+        self._tell_log(node)
+
+    def _tell_log(self, node: Node) -> None:
+        if text := node.new_log_lines():
+            self._chronicle.write(Note(time=self._chronicle.now(), text=text, node=node.id))
+
+
+def _nodes_cut_from_clients(fault: Fault) -> tuple[str, ...]:
+    if isinstance(fault, LinkFault) and CLIENT in (fault.source, fault.target):
+        return tuple(end for end in (fault.source, fault.target) if end != CLIENT)
+    return ()

@@ -1,0 +1,110 @@
+"""What a Settle step does: everything is healed, and the cluster is given its declared time to come to rest."""
+
+import asyncio
+from typing import Literal
+
+import msgspec
+
+from ringcheck.cluster import Cluster
+from ringcheck.history import Converged, Diverged, Observation, SettleBegan
+from ringcheck.quiet import same_data
+from ringcheck.schedule import Schedule
+from ringcheck.worlds.chronicle import Chronicle
+from ringcheck.worlds.disturbance import Disturbance
+from ringcheck.worlds.lookout import POLL_S, Lookout
+from ringcheck.worlds.traffic import Traffic
+
+
+class Settling:
+    """Settles a run's cluster, any number of times."""
+
+    def __init__(
+        self,
+        cluster: Cluster,
+        chronicle: Chronicle,
+        schedule: Schedule,
+        *,
+        traffic: Traffic,
+        disturbance: Disturbance,
+        lookout: Lookout,
+    ) -> None:
+        self._chronicle = chronicle
+        self._keys = schedule.keys()
+        self._traffic = traffic
+        self._disturbance = disturbance
+        self._lookout = lookout
+        self._index = 0
+        self._hold_s = cluster.longest_s(lambda each: each.request_timeout_ms)
+        self._deadline_s = cluster.longest_s(lambda each: each.convergence_deadline_ms)
+        self._in_flight_s = schedule.configuration.replica_timeout_ms / 1000
+
+    async def settle(self) -> bool:
+        """Heal, restart, wait for convergence, read everything everywhere; whether it converged."""
+        await self._traffic.idle()
+        index, self._index = self._index, self._index + 1
+        self._chronicle.write(SettleBegan(time=self._chronicle.now(), index=index))
+        await self._disturbance.heal_all()
+        await self._disturbance.restart_all()
+        healed = self._chronicle.now()
+        if self._lookout.sees_inside:
+            reasons = await self._by_looking(healed)
+        else:
+            reasons = await self._by_reading(healed)
+        if reasons:
+            self._chronicle.write(Diverged(time=self._chronicle.now(), index=index, healed=healed, reasons=reasons))
+        else:
+            by: Literal["inspect", "reads"] = "inspect" if self._lookout.sees_inside else "reads"
+            self._chronicle.write(Converged(time=self._chronicle.now(), index=index, by=by, healed=healed))
+        await self._traffic.read_everywhere(self._keys, within_s=2 * self._hold_s)
+        return not reasons
+
+    async def _by_looking(self, healed: float) -> tuple[str, ...]:
+        """Wait until the cluster is quiet and still so one request time-out later; else what keeps it from it."""
+        deadline = healed + self._deadline_s
+        converged, quiet = await self._until_calm(deadline)
+        while quiet:
+            await asyncio.sleep(self._hold_s)
+            held = await self._lookout.take("held")
+            if not self._lookout.unrest(held) and same_data(converged, held):
+                self._lookout.record(converged)
+                self._lookout.record(held)
+                return ()
+            # It was a lull: what came after it belongs to the same convergence, which may take one hold longer.
+            self._lookout.record(msgspec.structs.replace(held, why="observe"))
+            converged, quiet = await self._lookout.until_quiet("converged", deadline + self._hold_s)
+        diverged = self._lookout.record(msgspec.structs.replace(converged, why="diverged"))
+        return self._lookout.unrest(diverged)
+
+    async def _until_calm(self, deadline: float) -> tuple[Observation, bool]:
+        """The first quiet look after what was still on its way between two nodes has arrived."""
+        observation, quiet = await self._lookout.until_quiet("converged", deadline)
+        while quiet:
+            await asyncio.sleep(self._in_flight_s)
+            observation = await self._lookout.take("converged")
+            if not self._lookout.unrest(observation):
+                return observation, True
+            observation, quiet = await self._lookout.until_quiet("converged", deadline)
+        return observation, False
+
+    async def _by_reading(self, healed: float) -> tuple[str, ...]:
+        """Wait until all nodes answer alike for every key, and still do one request time-out later."""
+        deadline = healed + self._deadline_s
+        while True:
+            answers, differing = await self._read_all()
+            if not differing:
+                await asyncio.sleep(self._hold_s)
+                later, differing = await self._read_all()
+                if later == answers:
+                    return ()
+            if self._chronicle.now() >= deadline:
+                break
+            await asyncio.sleep(POLL_S)
+        if not differing:
+            return ("The answers of the nodes still change.",)
+        return tuple(f"The nodes answer differently, or not at all, when key {key!r} is read." for key in differing)
+
+    async def _read_all(self) -> tuple[dict[str, object], list[str]]:
+        """What the nodes answer for each key, and the keys for which they do not answer alike."""
+        answers = {key: await self._traffic.answers(key) for key in self._keys}
+        differing = [key for key, found in answers.items() if len(found) != 1 or None in found]
+        return dict(answers), differing

@@ -1,0 +1,134 @@
+"""A random schedule in the making, and what is known of it without carrying it out."""
+
+from collections import defaultdict
+from dataclasses import dataclass
+
+import msgspec
+
+from ringcheck.schedule import Configuration, Schedule
+from ringcheck_chaos.faults import Fault
+from ringcheck_properties.builder import Story, namespace_of
+from ringcheck_properties.swarm import Swarm
+
+SECONDS = 5.0
+"""What a schedule may take before its last settle, by estimate: runs are budgeted by what they do, not by a clock."""
+
+SETTLE_S = 3.5
+"""What a settle takes: healing, convergence, and one request time-out in which nothing may change."""
+
+RESTART_S = 0.3
+"""What the start of one node takes; starting is work, so several take longer."""
+
+STUCK_S = 1.0
+"""What it takes, on average, to wait for operations while something is broken."""
+
+
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """An operation whose answer gives a context."""
+
+    operation: int
+    client: int
+
+
+class Draft:
+    """Steps so far; `seconds` estimates what they take. `salt` keeps the keys of different runs apart.
+
+    Nothing here depends on an answer: what is "seen" is the operation, not what it returned.
+    """
+
+    def __init__(
+        self,
+        configuration: Configuration,
+        *,
+        swarm: Swarm,
+        keys: tuple[str, ...],
+        twins: bool = False,
+        name: str = "random",
+        seed: int = 0,
+        salt: str = "",
+    ) -> None:
+        self._story = Story(name, configuration, seed=seed)
+        self.swarm = swarm
+        self.keys = keys
+        self.nodes = configuration.node_ids
+        self.configuration = configuration
+        self.faults: dict[int, Fault] = {}
+        self.down: tuple[str, ...] = ()
+        self.seen: defaultdict[str, list[Seen]] = defaultdict(list)
+        self.seconds = 0.0
+        self.settled = False
+        self._twins = twins
+        self._puts: defaultdict[str, int] = defaultdict(int)
+        self._salt = salt
+
+    @property
+    def troubled(self) -> bool:
+        """Whether something is broken just now."""
+        return bool(self.faults or self.down)
+
+    def affords(self, seconds: float) -> bool:
+        """Whether there is still time for so much."""
+        return self.seconds + seconds <= SECONDS
+
+    def get(self, key: str, *, through: str, client: int, quorum: int, wait: bool) -> None:
+        """Read a key."""
+        self.seen[key].append(Seen(self._story.get(key, through=through, client=client, r=quorum, wait=wait), client))
+
+    def put(self, key: str, *, through: str, client: int, context: int | None, quorum: int, wait: bool) -> None:
+        """Write a value that is new for its key; with `twins`, other keys may hold the same."""
+        self._puts[key] += 1
+        value = f"twin{self._puts[key]}" if self._twins else None
+        put = self._story.put(key, value, through=through, client=client, context=context, w=quorum, wait=wait)
+        self.seen[key].append(Seen(put, client))
+
+    def delete(self, key: str, *, through: str, client: int, context: int, quorum: int, wait: bool) -> None:
+        """Delete what an earlier operation has seen."""
+        self._story.delete(key, through=through, client=client, context=context, w=quorum, wait=wait)
+
+    def wait(self) -> None:
+        """Wait for all operations."""
+        self._story.wait()
+        self.seconds += STUCK_S if self.troubled else 0.0
+
+    def inject(self, fault: Fault) -> int:
+        """Begin a fault; returns its id."""
+        number = self._story.inject(fault)
+        self.faults[number] = fault
+        self.seconds += 0.2
+        return number
+
+    def heal(self, fault: int) -> None:
+        """End a fault that is in force."""
+        del self.faults[fault]
+        self._story.heal(fault)
+        self.seconds += 0.1
+
+    def kill(self, nodes: tuple[str, ...]) -> None:
+        """Kill nodes that run."""
+        self._story.kill(*nodes)
+        self.down += nodes
+
+    def restart(self) -> None:
+        """Start all nodes that are down."""
+        self._story.restart(*self.down)
+        self.seconds += RESTART_S * len(self.down)
+        self.down = ()
+
+    def pause(self, detections: float) -> None:
+        """Let time pass, in detection deadlines."""
+        self._story.pause(detections)
+        self.seconds += detections * self.configuration.detection_deadline_ms / 1000
+
+    def settle(self) -> None:
+        """Settle in mid-run."""
+        self._story.settle()
+        self.faults.clear()
+        self.down = ()
+        self.settled = True
+        self.seconds += SETTLE_S
+
+    def finish(self) -> Schedule:
+        """The whole, ended by a settle. Equal drafts with equal salt have equal keys, others different ones."""
+        self._story.settle()
+        return self._story.schedule(namespace_of(self._salt.encode() + msgspec.json.encode(self._story.steps)))

@@ -1,0 +1,1 @@
+"""The scripted examples, one file a family of requirements."""

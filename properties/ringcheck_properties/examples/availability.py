@@ -1,0 +1,74 @@
+"""Who must be answered under a fault and who must not: AVL-01, AVL-02, AVL-03 and AVL-05."""
+
+from ringcheck_chaos.faults import Cut, Isolate, Split
+from ringcheck_properties.builder import Story
+from ringcheck_properties.clusters import at_least
+from ringcheck_properties.registry import example
+
+KEYS = tuple(f"key{number}" for number in range(8))
+
+
+def _just_enough_together(story: Story, how: Cut) -> None:
+    """Cut the cluster so that the nodes asked are a set of exactly W, or of R, whichever homes the keys have."""
+    at_least(2, len(story.nodes))
+    quorum = min(story.configuration.w, len(story.nodes) - 1)
+    together, apart = story.nodes[:quorum], story.nodes[quorum:]
+    story.inject(Split(how=how, left=together, right=apart))
+    story.pause()
+    for number, key in enumerate(KEYS):
+        story.put(key, through=together[number % quorum], w=quorum, wait=False)
+    story.wait()
+    for number, key in enumerate(KEYS):
+        story.get(key, through=together[number % quorum], r=quorum, wait=False)
+        story.get(key, through=apart[number % len(apart)], r=min(quorum, len(apart)), wait=False)
+    story.wait()
+    story.settle()
+
+
+@example("AVL-01", "AVL-02")
+def links_refused(story: Story) -> None:
+    """Exactly W nodes are together, their links to the others refused: they must serve every key."""
+    _just_enough_together(story, "down")
+
+
+@example("AVL-01", "AVL-02")
+def links_black_holed(story: Story) -> None:
+    """Exactly W nodes are together, all they send to the others vanishes: they must serve every key."""
+    _just_enough_together(story, "drop")
+
+
+@example("AVL-01", "AVL-02")
+def nodes_dead(story: Story) -> None:
+    """Exactly W nodes are left alive: they must serve every key."""
+    at_least(2, len(story.nodes))
+    quorum = min(story.configuration.w, len(story.nodes) - 1)
+    alive = story.nodes[:quorum]
+    story.kill(*story.others(*alive))
+    story.pause()
+    for number, key in enumerate(KEYS):
+        story.put(key, through=alive[number % quorum], w=quorum, wait=False)
+    story.wait()
+    for number, key in enumerate(KEYS):
+        story.get(key, through=alive[number % quorum], r=quorum, wait=False)
+    story.settle()
+
+
+@example("AVL-03", "AVL-05")
+def cut_off_nodes_do_not_answer(story: Story) -> None:
+    """A node alone (refused) and, where there are enough, another (black-holed) are asked for quorums of two."""
+    at_least(2, len(story.nodes))
+    for key in KEYS:
+        story.put(key)
+    alone = story.nodes[: max(1, len(story.nodes) - 2)][:2]
+    mechanisms: tuple[Cut, ...] = ("down", "drop")
+    for node, how in zip(alone, mechanisms, strict=False):
+        story.inject(Isolate(how=how, node=node))
+    story.pause()
+    for node in alone:
+        for key in KEYS:
+            story.get(key, through=node, r=2, wait=False)
+        story.get("untouched", through=node, r=2, wait=False)
+        for key in KEYS[:3]:
+            story.put(key, through=node, w=2, wait=False)
+        story.put("untouched", through=node, w=2, wait=False)
+    story.settle()

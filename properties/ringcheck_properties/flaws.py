@@ -1,0 +1,111 @@
+"""What a well-formed schedule must not have: promises that whoever carries it out, and the judge, rely on."""
+
+from collections import defaultdict
+from collections.abc import Iterator
+
+from ringcheck.schedule import (
+    Delete,
+    ExpectAnswer,
+    ExpectSettled,
+    Get,
+    Heal,
+    Inject,
+    Kill,
+    Observe,
+    Operation,
+    Put,
+    Restart,
+    Schedule,
+    Settle,
+)
+from ringcheck_chaos.faults import CLIENT, directions
+
+FOREIGN_CONTEXTS = "KV-10"
+"""The one requirement for whose sake a write may carry the context of another key."""
+
+
+def flaws(schedule: Schedule) -> list[str]:
+    """Everything that is wrong with a schedule, one sentence each; empty when it is well-formed."""
+    return [*_of_operations(schedule), *_of_faults(schedule), *_of_expectations(schedule)]
+
+
+def _of_operations(schedule: Schedule) -> Iterator[str]:
+    earlier: dict[int, Operation] = {}
+    values: defaultdict[str, set[str]] = defaultdict(set)
+    sizes: dict[str, int | str] = {}
+    for operation in schedule.operations():
+        if operation.id in earlier:
+            yield f"operation {operation.id} stands twice"
+        if operation.node not in schedule.configuration.node_ids:
+            yield f"operation {operation.id} asks {operation.node}, which is no node"
+        if sizes.setdefault(operation.key, operation.key_size) != operation.key_size:
+            yield f"operation {operation.id} gives key {operation.key!r} another size"
+        if not isinstance(operation, Get) and isinstance(operation.context, int):
+            source = earlier.get(operation.context)
+            if source is None or isinstance(source, Delete):
+                yield f"operation {operation.id} uses the context of {operation.context}, which gives none before it"
+            elif source.key != operation.key and FOREIGN_CONTEXTS not in schedule.requirements:
+                yield f"operation {operation.id} uses the context of another key"
+        if isinstance(operation, Put):
+            if operation.value in values[operation.key]:
+                yield f"operation {operation.id} writes {operation.value!r} to {operation.key!r} again"
+            values[operation.key].add(operation.value)
+        earlier[operation.id] = operation
+
+
+def _of_faults(schedule: Schedule) -> Iterator[str]:
+    nodes = schedule.configuration.node_ids
+    ids: set[int] = set()
+    active: set[int] = set()
+    down: set[str] = set()
+    for step in schedule.steps:
+        match step:
+            case Inject(id=number, fault=fault):
+                if number in ids:
+                    yield f"fault {number} stands twice"
+                if not directions(fault, nodes):
+                    yield f"fault {number} touches nothing"
+                if unknown := {end for pair in directions(fault, nodes) for end in pair} - {*nodes, CLIENT}:
+                    yield f"fault {number} touches {', '.join(sorted(unknown))}, which are no nodes"
+                ids.add(number)
+                active.add(number)
+            case Heal(id=number):
+                if number not in ids:
+                    yield f"fault {number} is healed before it began"
+                active.discard(number)
+            case Kill(nodes=killed) | Restart(nodes=killed):
+                if not killed or set(killed) - set(nodes):
+                    yield f"{killed} are killed or restarted, which are not nodes of the cluster"
+                down = down | set(killed) if isinstance(step, Kill) else down - set(killed)
+            case Settle():
+                active.clear()
+                down.clear()
+    if active or down:
+        yield f"it ends with faults {sorted(active)} in force and {sorted(down)} down"
+
+
+def _of_expectations(schedule: Schedule) -> Iterator[str]:
+    operations = {operation.id for operation in schedule.operations()}
+    keys = set(schedule.keys())
+    written: defaultdict[str, set[str]] = defaultdict(set)
+    settled = False
+    for step in schedule.steps:
+        match step:
+            case Put(key=key, value=value):
+                written[key].add(value)
+            case Settle():
+                settled = True
+            case Observe(key=key, node=node):
+                if (key and key not in keys) or (node and node not in schedule.configuration.node_ids):
+                    yield f"something is observed that the schedule does not have: {key or node!r}"
+            case ExpectAnswer(operation=operation):
+                if operation not in operations:
+                    yield f"operation {operation} is expected to end but never begins"
+            case ExpectSettled(key=key, values=values):
+                if not settled:
+                    yield f"key {key!r} is expected to be settled before any settle"
+                if key not in keys or set(values) - written[key]:
+                    yield f"key {key!r} is expected to hold what nobody wrote to it"
+    named = {step.requirement for step in schedule.steps if isinstance(step, ExpectAnswer | ExpectSettled)}
+    if unnamed := named - set(schedule.requirements):
+        yield f"it expects something for {', '.join(sorted(unnamed))} but does not say that it is about them"

@@ -1,0 +1,8 @@
+"""A Dynamo-style key-value node: the worked example of the contract `dynamo_node.v1`.
+
+    core/    a pure machine: messages, finished writes and time go in, effects come out
+    shell/   gRPC, sqlite, clock and configuration around it
+
+The core imports nothing but the standard library, and of that neither clock, chance nor I/O; the shell
+knows both sides.
+"""

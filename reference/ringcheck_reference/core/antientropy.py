@@ -1,0 +1,165 @@
+"""Anti-entropy: two owners of a partition compare their trees, and end with the same data.
+
+An exchange asks for all roots that the two nodes share in one message, which is all that happens where they are
+equal. Below differing roots it descends by levels to the keys that differ, reads each, merges it here, and sends
+the merge back where the other side lacks something.
+"""
+
+from collections import deque
+from collections.abc import Iterator, Sequence
+from typing import TypeVar
+
+from .conversation import Conversation, Patience
+from .desk import Desk
+from .encoding import encode_state
+from .messages import (
+    AnswerBody,
+    Cause,
+    Found,
+    Leaves,
+    LeavesQuery,
+    NodeId,
+    Nodes,
+    NodesQuery,
+    Read,
+    RequestBody,
+    Roots,
+    RootsQuery,
+)
+from .versions import State
+
+MAX_KEYS_IN_FLIGHT = 32
+_NODES_A_QUERY = 1024
+_BUCKETS_A_QUERY = 64
+_FANOUT = 64
+
+T = TypeVar("T")
+
+
+class Exchange(Conversation):
+    """One comparison with `peer` of all partitions that both own; whatever fails is left to the next one."""
+
+    def __init__(self, desk: Desk, peer: NodeId, partitions: tuple[int, ...]) -> None:
+        self._desk = desk
+        self._peer = peer
+        self._partitions = partitions
+        self._queries: dict[int, RequestBody] = {}
+        self._keys: deque[bytes] = deque()
+        self._reads = 0
+        self._merges: dict[int, int] = {}
+        self._patience = Patience(desk.now, desk.config.request_timeout)
+
+    def start(self) -> None:
+        """Ask for the roots."""
+        self._desk.wake(self, self._patience.ends)
+        self._ask(RootsQuery(self._partitions))
+
+    def on_answer(self, request: int, _sender: NodeId, body: AnswerBody) -> None:
+        """Go one step down where something differs; an answer that does not fit ends the exchange."""
+        self._patience.renew(self._desk.now)
+        query = self._queries.pop(request)
+        match query, body:
+            case RootsQuery(), Roots(roots) if len(roots) == len(query.partitions):
+                self._compare_roots(roots)
+            case NodesQuery(), Nodes(hashes) if len(hashes) == len(query.indexes):
+                self._compare_nodes(query, hashes)
+            case LeavesQuery(), Leaves():
+                self._compare_leaves(query, body)
+            case Read(key), Found(state):
+                self._reads -= 1
+                self._reconcile(key, state)
+            case _:
+                self.close()
+        self._proceed()
+
+    def on_failure(self, _request: int, _to: NodeId, _sent: bool) -> None:
+        """The peer is out of reach."""
+        self.close()
+
+    def on_persisted(self, token: int, *, durable: bool) -> None:
+        """A merge that changed something is a repair once it is durable."""
+        size = self._merges.pop(token)
+        if durable:
+            self._desk.counters.anti_entropy_repairs.add(size)
+        self._proceed()
+
+    def on_time(self) -> None:
+        """Do not wait for ever for an answer that got lost."""
+        if self._patience.is_over(self._desk.now):
+            self.close()
+        else:
+            self._desk.wake(self, self._patience.ends)
+
+    def _ask(self, query: RequestBody) -> None:
+        self._queries[self._desk.ask(self._peer, query, self)] = query
+
+    def _compare_roots(self, theirs: Sequence[bytes]) -> None:
+        for partition, root in zip(self._partitions, theirs, strict=True):
+            if root != self._desk.replica.root(partition):
+                self._ask(NodesQuery(partition, 1, tuple(range(_FANOUT))))
+
+    def _compare_nodes(self, query: NodesQuery, theirs: Sequence[bytes]) -> None:
+        ours = self._desk.replica.tree(query.partition).nodes(query.level, query.indexes)
+        differing = [index for index, our, their in zip(query.indexes, ours, theirs, strict=True) if our != their]
+        if query.level == 1:
+            children = [index * _FANOUT + child for index in differing for child in range(_FANOUT)]
+            for chunk in _chunks(children, _NODES_A_QUERY):
+                self._ask(NodesQuery(query.partition, 2, tuple(chunk)))
+        else:
+            for chunk in _chunks(differing, _BUCKETS_A_QUERY):
+                self._ask(LeavesQuery(query.partition, tuple(chunk)))
+
+    def _compare_leaves(self, query: LeavesQuery, body: Leaves) -> None:
+        ours = dict(self._desk.replica.tree(query.partition).leaves(query.buckets))
+        theirs = {leaf.key: leaf.hash for leaf in body.leaves}
+        for key in sorted(ours.keys() | theirs.keys()):
+            # A key of another partition may be none of ours: we hold replicas of our own partitions only.
+            if ours.get(key) != theirs.get(key) and self._desk.ring.partition(key) == query.partition:
+                self._keys.append(key)
+
+    def _reconcile(self, key: bytes, theirs: State) -> None:
+        ours = self._desk.replica.latest(key)
+        merged = ours.merge(theirs)
+        if merged != ours:
+            size = len(key) + len(encode_state(merged))
+            self._merges[self._desk.store_replica(key, theirs, self)] = size
+        if merged != theirs:
+            self._desk.push(self._peer, key, merged, Cause.ANTI_ENTROPY)
+
+    def _proceed(self) -> None:
+        """Read some differing keys at a time; end when nothing is under way."""
+        while not self.closed and self._keys and self._reads < MAX_KEYS_IN_FLIGHT:
+            self._reads += 1
+            self._ask(Read(self._keys.popleft()))
+        if not self._queries and not self._merges:
+            self.close()
+
+
+class AntiEntropyRound(Conversation):
+    """Starts an Exchange with every peer within reach that owns a partition of this node's, again and again."""
+
+    def __init__(self, desk: Desk) -> None:
+        self._desk = desk
+        self._running: dict[NodeId, Exchange] = {}
+        self._shared = {peer: self._partitions_shared_with(peer) for peer in desk.peers}
+
+    def on_time(self) -> None:
+        """One round."""
+        desk = self._desk
+        for peer, partitions in self._shared.items():
+            running = self._running.get(peer)
+            if partitions and desk.peers[peer].heard and (running is None or running.closed):
+                self._running[peer] = Exchange(desk, peer, partitions)
+                self._running[peer].start()
+        desk.wake(self, desk.now + desk.config.anti_entropy_interval)
+
+    def _partitions_shared_with(self, peer: NodeId) -> tuple[int, ...]:
+        return tuple(
+            partition
+            for partition, owners in enumerate(self._desk.ring.owners)
+            if self._desk.own in owners and peer in owners
+        )
+
+
+def _chunks(items: Sequence[T], size: int) -> Iterator[Sequence[T]]:
+    return (items[start : start + size] for start in range(0, len(items), size))

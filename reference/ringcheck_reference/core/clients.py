@@ -1,0 +1,146 @@
+"""Clients' requests: checked wholly before anything happens, then handed to their conversation."""
+
+import hashlib
+from collections.abc import Callable
+
+from .config import CoreConfig
+from .desk import Desk
+from .effects import DeleteResult, Failure, PutResult
+from .encoding import MalformedContext, decode_context
+from .forwarding import Forwarding
+from .messages import (
+    Caller,
+    CallId,
+    ClientDelete,
+    ClientGet,
+    ClientPut,
+    Code,
+    Forward,
+    Outcome,
+    Refusal,
+)
+from .reading import Reading
+from .versions import Context
+from .writing import Mint, Writing
+
+MAX_REMEMBERED = 50_000
+"""Forwarded writes whose outcome is kept, against replays."""
+
+Ticket = tuple[str, str, int, bytes]
+"""A forwarded write: the peer, its incarnation, the request's id, and a digest of what it asks."""
+
+
+class InvalidRequest(ValueError):  # noqa: N818 - named for what was asked, as its message is
+    """A client's request cannot be carried out, and nothing of it was; the message tells its user why."""
+
+
+class Clients:
+    """Takes clients' requests, those forwarded by peers included."""
+
+    def __init__(self, desk: Desk, mint: Mint) -> None:
+        self._desk = desk
+        self._mint = mint
+        self._forwards: dict[Ticket, Outcome | None] = {}
+
+    def get(self, call: CallId, request: ClientGet) -> None:
+        """Read at this node."""
+        try:
+            check_key(self._desk.config, request.key)
+            r = check_quorum(self._desk.config, "r", request.r, self._desk.config.r)
+        except InvalidRequest as error:
+            self._desk.reply(call, Failure(Code.INVALID_ARGUMENT, str(error)))
+        else:
+            Reading(self._desk, call, request.key, r).start()
+
+    def write(self, call: CallId, request: ClientPut | ClientDelete) -> None:
+        """Write at the coordinator, wherever that is."""
+        value = request.value if isinstance(request, ClientPut) else None
+        try:
+            w = check_quorum(self._desk.config, "w", request.w, self._desk.config.w)
+            self._checked(request.key, value, request.context)
+        except InvalidRequest as error:
+            self._desk.reply(call, Failure(Code.INVALID_ARGUMENT, str(error)))
+            return
+
+        def finish(outcome: Outcome) -> None:
+            self._desk.reply(call, _result(outcome, is_delete=value is None))
+
+        write = Forward("", request.key, value, request.context, w)
+        Forwarding(self._desk, write, self._coordinate, finish).start()
+
+    def forwarded(self, caller: Caller, request: int, write: Forward) -> None:
+        """Coordinate a peer's client's write, once, if it is meant for this run of this node."""
+        if write.incarnation != self._desk.incarnation:
+            reason = f"{self._desk.own} has restarted, its incarnation is {self._desk.incarnation}"
+            self._desk.answer(caller, request, Refusal(Code.FAILED_PRECONDITION, reason))
+            return
+        if not 1 <= write.w <= self._desk.config.n:
+            reason = f"w is {write.w}, it must be 1 to {self._desk.config.n}"
+            self._desk.answer(caller, request, Refusal(Code.INVALID_ARGUMENT, reason))
+            return
+        ticket = (caller.node, caller.incarnation, request, _digest(write))
+        if ticket in self._forwards:
+            # A replay. While the first is under way its answer serves both.
+            outcome = self._forwards[ticket]
+            if outcome is not None:
+                self._desk.answer(caller, request, outcome)
+            return
+        self._remember(ticket)
+
+        def finish(outcome: Outcome) -> None:
+            self._forwards[ticket] = outcome
+            self._desk.answer(caller, request, outcome)
+
+        self._coordinate(write, finish)
+
+    def _coordinate(self, write: Forward, finish: Callable[[Outcome], None]) -> None:
+        try:
+            context = self._checked(write.key, write.value, write.context)
+        except InvalidRequest as error:
+            finish(Outcome(Code.INVALID_ARGUMENT, str(error)))
+            return
+        Writing(self._desk, self._mint, write.key, write.value, context, write.w, finish).start()
+
+    def _checked(self, key: bytes, value: bytes | None, context: bytes) -> Context:
+        """The decoded context of a write that may be carried out."""
+        limit = self._desk.config.limits.max_value_bytes
+        check_key(self._desk.config, key)
+        if value is not None and len(value) > limit:
+            raise InvalidRequest(f"the value has {len(value)} bytes, the limit is {limit}")
+        try:
+            decoded = decode_context(key, context)
+        except MalformedContext as error:
+            raise InvalidRequest(f"{error}; use the context of a Get or Put of this key") from error
+        if value is None and not decoded:
+            raise InvalidRequest("a Delete needs a context that covers a version; Get the key first")
+        return decoded
+
+    def _remember(self, ticket: Ticket) -> None:
+        self._forwards[ticket] = None
+        if len(self._forwards) > MAX_REMEMBERED:
+            del self._forwards[next(iter(self._forwards))]
+
+
+def check_key(config: CoreConfig, key: bytes) -> None:
+    """Raises InvalidRequest for a key that is empty or too long."""
+    limit = config.limits.max_key_bytes
+    if not 1 <= len(key) <= limit:
+        raise InvalidRequest(f"the key has {len(key)} bytes, it must have 1 to {limit}")
+
+
+def check_quorum(config: CoreConfig, name: str, asked: int, default: int) -> int:
+    """How many nodes must answer; raises InvalidRequest for more than N."""
+    if not 0 <= asked <= config.n:
+        raise InvalidRequest(f"{name} is {asked}, it must be 1 to {config.n}, or 0 for the node's default")
+    return asked or default
+
+
+def _digest(write: Forward) -> bytes:
+    parts = (write.key, b"" if write.value is None else b"=" + write.value, write.context, b"%d" % write.w)
+    return hashlib.sha256(b"".join(len(part).to_bytes(8, "big") + part for part in parts)).digest()
+
+
+def _result(outcome: Outcome, *, is_delete: bool) -> PutResult | DeleteResult | Failure:
+    if outcome.code != Code.OK:
+        return Failure(Code(outcome.code), outcome.message)
+    return DeleteResult() if is_delete else PutResult(outcome.context)

@@ -1,0 +1,52 @@
+"""What a core must know of its surroundings. Times are in seconds; the shell has checked every value."""
+
+from dataclasses import dataclass
+
+from .messages import NodeId
+
+
+@dataclass(frozen=True, slots=True)
+class Member:
+    """One node of the ring; `weight` is its capacity (at least 1), `host` its physical machine."""
+
+    id: NodeId
+    weight: int = 1
+    host: str = ""
+
+    @property
+    def machine(self) -> str:
+        """The host; a member without a label is a machine of its own."""
+        return self.host or self.id
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """Checked before any effect; beyond them clients get INVALID_ARGUMENT."""
+
+    max_key_bytes: int = 1024
+    max_value_bytes: int = 65536
+    max_siblings: int = 100
+    max_message_bytes: int = 16 * 1024 * 1024
+
+
+@dataclass(frozen=True, slots=True)
+class CoreConfig:
+    """Who the node is, the ring it belongs to, quorums, intervals and time limits."""
+
+    node_id: NodeId
+    members: tuple[Member, ...]
+    n: int = 3
+    r: int = 2
+    w: int = 2
+    partition_count: int = 16
+    gossip_interval: float = 0.2
+    handoff_interval: float = 0.2
+    anti_entropy_interval: float = 0.5
+    replica_timeout: float = 0.25
+    request_timeout: float = 2.0
+    limits: Limits = Limits()
+
+    @property
+    def answer_time(self) -> float:
+        """How long a client's request may take in here; the rest of `request_timeout` is for its way back."""
+        return 0.9 * self.request_timeout

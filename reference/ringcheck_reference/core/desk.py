@@ -1,0 +1,183 @@
+"""What every conversation shares: the data, the clock's hand, and the ways to ask, persist, reply and wait."""
+
+import heapq
+from dataclasses import dataclass
+
+from .config import CoreConfig
+from .conversation import Conversation
+from .counters import Counters
+from .effects import DiskWrite, DropHint, Effect, Persist, PutHint, PutReplica, Reply, Result, Send
+from .encoding import encode_state
+from .hints import Hints
+from .messages import (
+    FIRST_REQUEST_ID,
+    AnswerBody,
+    Caller,
+    CallId,
+    Cause,
+    NodeId,
+    PeerAnswer,
+    PeerRequest,
+    Replicate,
+    RequestBody,
+)
+from .peers import Peers
+from .replica import OwnReplica
+from .ring import Ring
+from .versions import State
+
+
+@dataclass(frozen=True, slots=True)
+class _Staged:
+    """One write on its way to the disk: to a hint if `target` is given, else to the replica."""
+
+    key: bytes
+    target: NodeId | None
+    conversation: Conversation | None
+    new_hint_bytes: int = 0
+
+
+class Desk:
+    """The node's data and dealings. `now` is set, and `effects` taken, by the node at every entry."""
+
+    def __init__(
+        self,
+        config: CoreConfig,
+        ring: Ring,
+        replica: OwnReplica,
+        hints: Hints,
+        incarnation: str,
+    ) -> None:
+        self.config = config
+        self.own = config.node_id
+        self.ring = ring
+        self.replica = replica
+        self.hints = hints
+        self.incarnation = incarnation
+        self.peers = Peers(config.node_id, ring)
+        self.counters = Counters()
+        self.now = 0.0
+        self.effects: list[Effect] = []
+        self._next_request = FIRST_REQUEST_ID
+        self._next_token = 1
+        self._next_alarm = 0
+        self._asked: dict[int, tuple[NodeId, Conversation | None]] = {}
+        self._staged: dict[int, _Staged] = {}
+        self._alarms: list[tuple[float, int, Conversation]] = []
+
+    # Asking and answering.
+
+    def ask(self, to: NodeId, body: RequestBody, conversation: Conversation | None = None) -> int:
+        """Send a request; the conversation, if any, hears what comes of it under the id returned."""
+        request = self._next_request
+        self._next_request += 1
+        self._asked[request] = (to, conversation)
+        self.peers.asked(to, self.now)
+        self.effects.append(Send(to, PeerRequest(request, body)))
+        return request
+
+    def push(self, to: NodeId, key: bytes, state: State, cause: Cause) -> None:
+        """Send a state that repairs the replica of `to`; whether it arrives is left to the next repair."""
+        self.counters.transfers.add(len(key) + len(encode_state(state)))
+        self.ask(to, Replicate(key, state, cause=cause))
+
+    def answer(self, caller: Caller, request: int, body: AnswerBody) -> None:
+        """Answer a peer's request, unless it wanted none."""
+        if request:
+            self.effects.append(Send(caller, PeerAnswer(request, body)))
+
+    def reply(self, call: CallId, result: Result) -> None:
+        """End a client's call."""
+        self.effects.append(Reply(call, result))
+
+    def deliver(self, sender: NodeId, answer: PeerAnswer) -> None:
+        """Hand an answer to who asked. A repeated one, or one from somebody else, finds nobody."""
+        to, conversation = self._asked.get(answer.id, (None, None))
+        if to != sender:
+            return
+        del self._asked[answer.id]
+        if conversation and not conversation.closed:
+            conversation.on_answer(answer.id, sender, answer.body)
+
+    def fail(self, to: NodeId, requests: tuple[int, ...], *, sent: bool) -> None:
+        """Tell who asked that no answer will come."""
+        for request in requests:
+            asked, conversation = self._asked.get(request, (None, None))
+            if asked != to:
+                continue
+            del self._asked[request]
+            if conversation and not conversation.closed:
+                conversation.on_failure(request, to, sent)
+
+    # Data.
+
+    def found(self, key: bytes) -> State:
+        """What this node holds durably of `key`, replica and hints merged."""
+        return self.replica.durable(key).merge(self.hints.of_key(key))
+
+    def merge_into_replica(self, key: bytes, state: State) -> State:
+        """What the own replica holds of `key` once `state` has been merged; a tombstone is a state like any."""
+        return self.replica.latest(key).merge(state)
+
+    def store_replica(self, key: bytes, state: State, conversation: Conversation | None = None) -> int:
+        """Merge `state` into the own replica; the conversation hears of it under the token returned."""
+        merged = self.merge_into_replica(key, state)
+        token = self._persist(PutReplica(key, encode_state(merged)), _Staged(key, None, conversation))
+        self.replica.stage(token, key, merged)
+        return token
+
+    def store_hint(self, target: NodeId, key: bytes, state: State, conversation: Conversation | None = None) -> int:
+        """Merge `state` into the hint for `target`; the conversation hears of it under the token returned."""
+        before = self.hints.latest((target, key))
+        merged = before.merge(state)
+        data = encode_state(merged)
+        size = len(key) + len(data) if merged != before else 0
+        token = self._persist(PutHint(target, key, data), _Staged(key, target, conversation, size))
+        self.hints.stage(token, (target, key), merged)
+        return token
+
+    def drop_hint(self, target: NodeId, key: bytes, delivered: State) -> None:
+        """Drop the hint if it is still what was delivered: what was merged into it since is not there yet."""
+        if self.hints.latest((target, key)) != delivered:
+            return
+        token = self._persist(DropHint(target, key, encode_state(delivered)), _Staged(key, target, None))
+        self.hints.stage(token, (target, key), State.EMPTY)
+
+    def settle(self, token: int, *, durable: bool) -> None:
+        """The disk has answered: data first, then who waits for it. An unknown token is ignored."""
+        staged = self._staged.pop(token, None)
+        if staged is None:
+            return
+        if staged.target is None:
+            self.replica.settle(token, staged.key, durable=durable)
+        else:
+            self.hints.settle(token, (staged.target, staged.key), durable=durable)
+            if durable and staged.new_hint_bytes:
+                self.counters.hints_stored.add(staged.new_hint_bytes)
+        if staged.conversation and not staged.conversation.closed:
+            staged.conversation.on_persisted(token, durable=durable)
+
+    def _persist(self, write: DiskWrite, staged: _Staged) -> int:
+        token = self._next_token
+        self._next_token += 1
+        self._staged[token] = staged
+        self.effects.append(Persist(token, (write,)))
+        return token
+
+    # Time.
+
+    def wake(self, conversation: Conversation, at: float) -> None:
+        """Call the conversation's on_time at `at`, unless it is closed by then."""
+        self._next_alarm += 1
+        heapq.heappush(self._alarms, (at, self._next_alarm, conversation))
+
+    def next_alarm(self) -> float | None:
+        """When the next conversation is to be woken."""
+        while self._alarms and self._alarms[0][2].closed:
+            heapq.heappop(self._alarms)
+        return self._alarms[0][0] if self._alarms else None
+
+    def ring_alarms(self) -> None:
+        """Wake everyone whose time has come."""
+        while (at := self.next_alarm()) is not None and at <= self.now:
+            heapq.heappop(self._alarms)[2].on_time()

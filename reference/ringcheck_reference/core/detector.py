@@ -1,0 +1,46 @@
+"""Failure detection: probe every peer, suspect who stays silent, trust again who answers.
+
+Purely local, as in Dynamo (section 4.8.3): what others believe is only heard in their Pongs, and only used to
+choose a coordinator.
+"""
+
+from .conversation import Conversation
+from .desk import Desk
+from .messages import AnswerBody, NodeId, Ping, Pong
+
+
+class Detector(Conversation):
+    """Runs as long as the node."""
+
+    def __init__(self, desk: Desk) -> None:
+        self._desk = desk
+        self._probe_at = desk.now
+        self._check_at: float | None = None
+
+    def on_time(self) -> None:
+        """Probe if it is time to, and suspect whom nothing was heard from for too long."""
+        desk = self._desk
+        if desk.now >= self._probe_at:
+            self._probe_at = desk.now + desk.config.gossip_interval
+            for node in desk.peers:
+                desk.ask(node, Ping(), self)
+            desk.wake(self, self._probe_at)
+        if self._check_at is not None and desk.now >= self._check_at:
+            self._check_at = None
+        for node in desk.peers.silent(desk.now, desk.config.replica_timeout):
+            desk.peers.suspect(node)
+        self._arm()
+
+    def on_answer(self, _request: int, sender: NodeId, body: AnswerBody) -> None:
+        """Keep what the Pong reports."""
+        if isinstance(body, Pong):
+            peer = self._desk.peers[sender]
+            peer.incarnation = body.incarnation
+            peer.reachable = frozenset(body.reachable)
+
+    def _arm(self) -> None:
+        """One alarm stands for all who are waited for."""
+        waiting_since = self._desk.peers.waiting_since()
+        if self._check_at is None and waiting_since is not None:
+            self._check_at = waiting_since + self._desk.config.replica_timeout
+            self._desk.wake(self, self._check_at)

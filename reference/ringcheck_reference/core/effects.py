@@ -1,0 +1,99 @@
+"""What comes out of the core: values that the shell carries out in the order of the list.
+
+The order of durability is in the protocol, as in etcd's `Ready`: nothing that speaks of a write is in the list
+that holds its Persist; it follows once `Persisted` with the same token has come in.
+"""
+
+from dataclasses import dataclass
+
+from .messages import Caller, CallId, Code, NodeId, PeerAnswer, PeerRequest
+
+
+@dataclass(frozen=True, slots=True)
+class PutReplica:
+    """Set the replica's state of `key`."""
+
+    key: bytes
+    state: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class PutHint:
+    """Set the hint of `key` for `target`."""
+
+    target: NodeId
+    key: bytes
+    state: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class DropHint:
+    """Drop the hint of `key` for `target` if its state is still `expected`."""
+
+    target: NodeId
+    key: bytes
+    expected: bytes
+
+
+DiskWrite = PutReplica | PutHint | DropHint
+
+
+@dataclass(frozen=True, slots=True)
+class Persist:
+    """Make the writes durable, all or none, after those of every earlier Persist; then report on `token`."""
+
+    token: int
+    writes: tuple[DiskWrite, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Send:
+    """A request goes to a NodeId, on the stream that this node keeps to it; report Unsent or Lost if it fails.
+
+    An answer goes to the Caller that asked, and is dropped when its stream is gone.
+    """
+
+    to: NodeId | Caller
+    message: PeerRequest | PeerAnswer
+
+
+@dataclass(frozen=True, slots=True)
+class GetResult:
+    """An answered Get."""
+
+    values: tuple[bytes, ...]
+    context: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class PutResult:
+    """An acknowledged Put."""
+
+    context: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class DeleteResult:
+    """An acknowledged Delete."""
+
+
+@dataclass(frozen=True, slots=True)
+class Failure:
+    """An error for the client: `message` is one sentence for its user."""
+
+    code: Code
+    message: str
+
+
+Result = GetResult | PutResult | DeleteResult | Failure
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """The end of a client's call."""
+
+    call: CallId
+    result: Result
+
+
+Effect = Persist | Send | Reply

@@ -1,0 +1,311 @@
+"""What goes into the core: clients' requests, peers' messages, and news from the shell.
+
+The bodies of requests and answers between nodes mirror `peer.proto` one to one; that file says what each means.
+Those of membership changes (Gossip, Release, Holding) are missing on purpose: the ring is static, so the shell
+refuses them with UNIMPLEMENTED. Whatever it cannot translate it refuses or ignores as peer.proto says.
+"""
+
+from dataclasses import dataclass
+from enum import IntEnum
+from typing import Final, NewType
+
+from .versions import State
+
+NodeId = str
+"""Id of a member."""
+
+CallId = NewType("CallId", int)
+"""A client's call; made up by the shell, never used twice."""
+
+FIRST_REQUEST_ID: Final = 2
+"""The core numbers its requests to all peers from here on and never repeats one; 1 is the shell's Hello."""
+
+
+@dataclass(frozen=True, slots=True)
+class Caller:
+    """One incoming stream of a peer, as its Hello named it.
+
+    Answers go back on this very stream or nowhere: on another one the same id may be of another question.
+    """
+
+    node: NodeId
+    incarnation: str
+    stream: int
+
+
+Sender = NodeId | CallId | Caller
+
+
+class Code(IntEnum):
+    """The codes of google.rpc.Code that the node uses."""
+
+    OK = 0
+    INVALID_ARGUMENT = 3
+    DEADLINE_EXCEEDED = 4
+    NOT_FOUND = 5
+    PERMISSION_DENIED = 7
+    FAILED_PRECONDITION = 9
+    ABORTED = 10
+    UNIMPLEMENTED = 12
+    INTERNAL = 13
+    UNAVAILABLE = 14
+
+
+DEFINITE: Final = frozenset(
+    {
+        Code.INVALID_ARGUMENT,
+        Code.FAILED_PRECONDITION,
+        Code.NOT_FOUND,
+        Code.UNIMPLEMENTED,
+        Code.PERMISSION_DENIED,
+    }
+)
+"""Errors after which a write never takes effect."""
+
+
+class Cause(IntEnum):
+    """Why a state travels; the numbers are those of peer.proto."""
+
+    UNSPECIFIED = 0
+    WRITE = 1
+    HANDOFF = 2
+    READ_REPAIR = 3
+    ANTI_ENTROPY = 4
+    TRANSFER = 5
+
+
+# From clients; the sender is a CallId.
+
+
+@dataclass(frozen=True, slots=True)
+class ClientGet:
+    """Get; `r` = 0 asks for the node's default."""
+
+    key: bytes
+    r: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class ClientPut:
+    """Put; `w` = 0 asks for the node's default, an empty context is a blind put."""
+
+    key: bytes
+    value: bytes
+    context: bytes = b""
+    w: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class ClientDelete:
+    """Delete; `w` = 0 asks for the node's default."""
+
+    key: bytes
+    context: bytes
+    w: int = 0
+
+
+# Questions between nodes.
+
+
+@dataclass(frozen=True, slots=True)
+class Hello:
+    """Who speaks. The shell sends and answers it."""
+
+    node_id: NodeId
+    incarnation: str
+    protocol: int = 1
+
+
+@dataclass(frozen=True, slots=True)
+class Ping:
+    """Asks whether the other is there."""
+
+
+@dataclass(frozen=True, slots=True)
+class Replicate:
+    """Merge this into your replica, or into your hint for the home node `hint_for` unless that is empty."""
+
+    key: bytes
+    state: State
+    hint_for: NodeId = ""
+    cause: Cause = Cause.UNSPECIFIED
+
+
+@dataclass(frozen=True, slots=True)
+class Read:
+    """Asks what is held of this key."""
+
+    key: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Forward:
+    """Coordinate this client's write, if you are of this incarnation. `value` is None for a Delete."""
+
+    incarnation: str
+    key: bytes
+    value: bytes | None
+    context: bytes
+    w: int
+
+
+@dataclass(frozen=True, slots=True)
+class RootsQuery:
+    """Asks for the roots of these partitions."""
+
+    partitions: tuple[int, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class NodesQuery:
+    """Hashes of one level (0 to 2) of a tree; no indexes = the whole level."""
+
+    partition: int
+    level: int
+    indexes: tuple[int, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class LeavesQuery:
+    """The leaves of these buckets (0 to 4095) of a partition."""
+
+    partition: int
+    buckets: tuple[int, ...]
+
+
+# Answers between nodes.
+
+
+@dataclass(frozen=True, slots=True)
+class Pong:
+    """I am here; these nodes have answered me lately."""
+
+    incarnation: str
+    reachable: tuple[NodeId, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Stored:
+    """The state is durable here; `changed` says whether it was news."""
+
+    changed: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """What is held durably, replica and hints merged."""
+
+    state: State
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """How a forwarded write ended; `code` is any number of google.rpc.Code, 0 = OK."""
+
+    code: int
+    message: str = ""
+    context: bytes = b""
+
+
+@dataclass(frozen=True, slots=True)
+class Roots:
+    """32 bytes a partition, in the order of the query."""
+
+    roots: tuple[bytes, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Nodes:
+    """32 bytes a node, in the order of the query."""
+
+    hashes: tuple[bytes, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Leaf:
+    """A key and the hash of its state."""
+
+    key: bytes
+    hash: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Leaves:
+    """The leaves of the buckets asked for."""
+
+    leaves: tuple[Leaf, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Refusal:
+    """The request was not carried out; `code` is any number of google.rpc.Code but 0."""
+
+    code: int
+    message: str = ""
+
+
+RequestBody = Ping | Replicate | Read | Forward | RootsQuery | NodesQuery | LeavesQuery
+AnswerBody = Pong | Stored | Found | Outcome | Roots | Nodes | Leaves | Refusal
+
+
+@dataclass(frozen=True, slots=True)
+class PeerRequest:
+    """A question between nodes. Comes in from a Caller; id 0 wants no answer."""
+
+    id: int
+    body: RequestBody
+
+
+@dataclass(frozen=True, slots=True)
+class PeerAnswer:
+    """The answer to the request of that id. Comes in from the NodeId that was asked."""
+
+    id: int
+    body: AnswerBody
+
+
+# News from the shell. The sender is the peer that it is about, or the node's own id.
+
+
+@dataclass(frozen=True, slots=True)
+class Unsent:
+    """These requests were certainly never sent: there was no stream to send them on."""
+
+    ids: tuple[int, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Lost:
+    """These requests may have been sent, but no answer can come any more."""
+
+    ids: tuple[int, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class PeerUp:
+    """A stream to the peer is open: this is how it answered our Hello."""
+
+    hello: Hello
+
+
+@dataclass(frozen=True, slots=True)
+class Persisted:
+    """All writes of the Persist with this token are durable.
+
+    Reports come in the order of the tokens: one for each Persist, this or PersistFailed.
+    """
+
+    token: int
+
+
+@dataclass(frozen=True, slots=True)
+class PersistFailed:
+    """None of the writes of the Persist with this token will ever be durable."""
+
+    token: int
+    reason: str
+
+
+Message = (
+    ClientGet | ClientPut | ClientDelete | PeerRequest | PeerAnswer | Unsent | Lost | PeerUp | Persisted | PersistFailed
+)

@@ -1,0 +1,180 @@
+"""The node: hands each message to its conversation, and gives back the effects."""
+
+from .antientropy import AntiEntropyRound
+from .chance import Chance
+from .clients import Clients
+from .config import CoreConfig
+from .desk import Desk
+from .detector import Detector
+from .effects import Effect
+from .handoff import HandoffRound
+from .hints import HintRows, Hints
+from .messages import (
+    Caller,
+    CallId,
+    ClientDelete,
+    ClientGet,
+    ClientPut,
+    Forward,
+    Lost,
+    Message,
+    NodeId,
+    PeerAnswer,
+    PeerRequest,
+    PeerUp,
+    Persisted,
+    PersistFailed,
+    Replicate,
+    Sender,
+    Unsent,
+)
+from .replica import OwnReplica, ReplicaRows
+from .ring import Ring
+from .serving import serve
+from .storing import Storing
+from .views import HintEntry, RingView, Scan, Status
+from .writing import Mint
+
+STALL = 0.05
+"""A node that comes this late to a deadline, in seconds, was not running, and blames nobody for silence."""
+
+
+class Node:
+    """One node of the store as a pure machine.
+
+    `actor` and `incarnation` must differ at every start of every node; `seed` is where choices that need no
+    secrecy come from. `replica` and `hints` are what the disk holds; they are read in full once, then by key.
+    """
+
+    def __init__(
+        self,
+        config: CoreConfig,
+        replica: ReplicaRows,
+        hints: HintRows,
+        actor: bytes,
+        incarnation: str,
+        seed: int,
+    ) -> None:
+        ring = Ring(config.members, config.n, config.partition_count)
+        self._ring = ring
+        self._desk = Desk(config, ring, OwnReplica(replica, ring), Hints(hints), incarnation)
+        self._clients = Clients(self._desk, Mint(actor))
+        self._chance = Chance(seed, config.node_id)
+        self._started = False
+
+    def receive(self, now: float, sender: Sender, message: Message) -> list[Effect]:
+        """Take one message in. `now` is in seconds, on any clock that never goes back."""
+        self._enter(now)
+        match sender:
+            case int():
+                self._receive_from_client(CallId(sender), message)
+            case Caller():
+                if isinstance(message, PeerRequest):
+                    self._receive_question(sender, message)
+            case _:
+                self._receive_news(sender, message)
+        return self._leave()
+
+    def tick(self, now: float) -> list[Effect]:
+        """Do what is due at `now`."""
+        self._enter(now)
+        self._desk.ring_alarms()
+        return self._leave()
+
+    def next_deadline(self) -> float | None:
+        """When `tick` has something to do; None = nothing before the next message. Ask again after each call."""
+        return self._desk.next_alarm() if self._started else 0.0
+
+    def ring(self) -> RingView:
+        """The whole ring."""
+        return RingView(self._ring.members, self._ring.digest, self._ring.owners)
+
+    def preference_list(self, key: bytes) -> tuple[int, tuple[NodeId, ...]]:
+        """The partition of `key`, and every member once: home nodes first, then the fallbacks in order."""
+        return self._ring.partition(key), self._ring.preference_list(key)
+
+    def status(self) -> Status:
+        """The counters since start."""
+        return self._desk.counters.status(self._desk.hints.pending())
+
+    def roots(self) -> tuple[tuple[int, bytes], ...]:
+        """(partition, root) of every partition that the node owns or holds a key of, by partition."""
+        owned = {number for number, owners in enumerate(self._ring.owners) if self._desk.own in owners}
+        held = set(self._desk.replica.partitions())
+        return tuple((number, self._desk.replica.root(number)) for number in sorted(owned | held))
+
+    def tree_nodes(self, partition: int, level: int, indexes: tuple[int, ...] = ()) -> tuple[bytes, ...]:
+        """32-byte hashes of one tree level in the order of `indexes` (none = all); ValueError if out of range."""
+        return self._desk.replica.tree(self._known(partition)).nodes(level, indexes)
+
+    def scan(self, partition: int) -> Scan:
+        """One snapshot of a partition; ValueError if there is no such partition."""
+        return self._desk.replica.scan(self._known(partition))
+
+    def list_hints(self) -> tuple[HintEntry, ...]:
+        """Every durable hint, by target and key."""
+        return self._desk.hints.list()
+
+    def _receive_from_client(self, call: CallId, message: Message) -> None:
+        match message:
+            case ClientGet():
+                self._clients.get(call, message)
+            case ClientPut() | ClientDelete():
+                self._clients.write(call, message)
+
+    def _receive_question(self, caller: Caller, request: PeerRequest) -> None:
+        match request.body:
+            case Replicate() as body:
+                Storing(self._desk, caller, request.id, body).start()
+            case Forward() as body if request.id:
+                self._clients.forwarded(caller, request.id, body)
+            case Forward():
+                pass  # Without an id a replay could not be told from a second write.
+            case body:
+                self._desk.answer(caller, request.id, serve(self._desk, body))
+
+    def _receive_news(self, sender: NodeId, message: Message) -> None:
+        match message:
+            case Persisted(token):
+                self._desk.settle(token, durable=True)
+            case PersistFailed(token):
+                self._desk.settle(token, durable=False)
+            case _ if sender not in self._desk.peers:
+                pass
+            case PeerAnswer():
+                self._desk.peers.heard_from(sender)
+                self._desk.deliver(sender, message)
+            case PeerUp(hello):
+                self._desk.peers.heard_from(sender)
+                self._desk.peers[sender].incarnation = hello.incarnation
+            case Unsent(ids):
+                self._desk.peers.suspect(sender)
+                self._desk.fail(sender, ids, sent=False)
+            case Lost(ids):
+                self._desk.peers.suspect(sender)
+                self._desk.fail(sender, ids, sent=True)
+
+    def _known(self, partition: int) -> int:
+        if not 0 <= partition < self._ring.partition_count:
+            raise ValueError(f"there is no partition {partition}; there are {self._ring.partition_count}, from 0")
+        return partition
+
+    def _enter(self, now: float) -> None:
+        due = self._desk.next_alarm()
+        if due is not None and now - due > STALL:
+            self._desk.peers.excuse(now - due)
+        self._desk.now = now
+        if not self._started:
+            self._started = True
+            self._start()
+
+    def _start(self) -> None:
+        """Probe at once; the rounds begin at moments of each node's own, so that a cluster does not beat in time."""
+        config, desk = self._desk.config, self._desk
+        desk.wake(Detector(desk), desk.now)
+        desk.wake(HandoffRound(desk), desk.now + self._chance.fraction() * config.handoff_interval)
+        desk.wake(AntiEntropyRound(desk), desk.now + self._chance.fraction() * config.anti_entropy_interval)
+
+    def _leave(self) -> list[Effect]:
+        effects, self._desk.effects = self._desk.effects, []
+        return effects

@@ -1,0 +1,64 @@
+"""States on their way to the disk, over the rows that are there.
+
+A conversation merges into and mints from the latest state, and serves the durable one. The rows may run ahead
+of what has been reported durable, since commits happen on another thread; until the report is in, `durable`
+keeps giving the state from before, so that tree, scan and reads always tell of one moment.
+"""
+
+from collections import deque
+from collections.abc import Callable, Hashable
+from dataclasses import dataclass
+from typing import Generic, TypeVar
+
+from .encoding import decode_state
+from .versions import State
+
+K = TypeVar("K", bound=Hashable)
+
+
+@dataclass(slots=True)
+class _Flight:
+    """One key's durable state, and what is to replace it, oldest first, each under its token."""
+
+    durable: State
+    steps: deque[tuple[int, State]]
+
+
+class Overlay(Generic[K]):
+    """Durable and latest states by key; `read` gives a row's state bytes, `State.EMPTY` stands for no row."""
+
+    def __init__(self, read: Callable[[K], bytes | None]) -> None:
+        self._read = read
+        self._flights: dict[K, _Flight] = {}
+
+    def durable(self, key: K) -> State:
+        """What the node may speak of."""
+        flight = self._flights.get(key)
+        if flight:
+            return flight.durable
+        row = self._read(key)
+        return State.EMPTY if row is None else decode_state(row)
+
+    def latest(self, key: K) -> State:
+        """What the node will hold once all that is on its way has arrived."""
+        flight = self._flights.get(key)
+        return flight.steps[-1][1] if flight else self.durable(key)
+
+    def stage(self, token: int, key: K, state: State) -> None:
+        """`state` goes to the disk under `token`, tokens ascending. To be called before its row can change."""
+        flight = self._flights.get(key)
+        if flight is None:
+            flight = self._flights[key] = _Flight(self.durable(key), deque())
+        flight.steps.append((token, state))
+
+    def settle(self, token: int, key: K, *, durable: bool) -> State | None:
+        """The disk has answered for `token`; gives the state that became durable, if it did."""
+        flight = self._flights[key]
+        # Reports come in the order of the tokens, so this is nearly always the first step.
+        step = next(step for step in flight.steps if step[0] == token)
+        flight.steps.remove(step)
+        if durable:
+            flight.durable = step[1]
+        if not flight.steps:
+            del self._flights[key]
+        return step[1] if durable else None

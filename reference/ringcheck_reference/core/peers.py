@@ -1,0 +1,100 @@
+"""What this node believes of the other members. Wrong beliefs cost a hint or a detour, never data."""
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+
+from .messages import NodeId
+from .ring import Ring
+
+
+@dataclass(slots=True)
+class Peer:
+    """One other member, as seen from here."""
+
+    trusted: bool = True
+    """Not known to be out of reach; so is who has not been tried yet."""
+    heard: bool = False
+    """Has answered since it was last suspected."""
+    incarnation: str | None = None
+    """As its last Hello or Pong said."""
+    reachable: frozenset[NodeId] = frozenset()
+    """Who had answered IT, by its last Pong."""
+    waiting_since: float | None = None
+    """When the first request was sent that neither it nor any later one has been answered."""
+
+
+class Peers:
+    """The other members of `ring`, and who of them can be reckoned with."""
+
+    def __init__(self, own: NodeId, ring: Ring) -> None:
+        self._own = own
+        self._ring = ring
+        self._peers = {member.id: Peer() for member in ring.members if member.id != own}
+
+    def __iter__(self) -> Iterator[NodeId]:
+        return iter(self._peers)
+
+    def __getitem__(self, node: NodeId) -> Peer:
+        return self._peers[node]
+
+    def __contains__(self, node: object) -> bool:
+        return node in self._peers
+
+    def trusts(self, node: NodeId) -> bool:
+        """Whether a request to `node` is worth waiting for. A node trusts itself."""
+        return node == self._own or self._peers[node].trusted
+
+    def asked(self, node: NodeId, now: float) -> None:
+        """A request goes to `node`."""
+        peer = self._peers[node]
+        if peer.waiting_since is None:
+            peer.waiting_since = now
+
+    def heard_from(self, node: NodeId) -> None:
+        """An answer came. One answer clears all that waits: a single slow disk write is no silence."""
+        peer = self._peers[node]
+        peer.trusted = peer.heard = True
+        peer.waiting_since = None
+
+    def suspect(self, node: NodeId) -> None:
+        """A request could not be sent, was lost, or waited too long."""
+        peer = self._peers[node]
+        peer.trusted = peer.heard = False
+        peer.reachable = frozenset()
+
+    def silent(self, now: float, timeout: float) -> list[NodeId]:
+        """Who owes an answer for `timeout` seconds or longer."""
+        return [
+            node
+            for node, peer in self._peers.items()
+            if peer.waiting_since is not None and peer.waiting_since + timeout <= now
+        ]
+
+    def waiting_since(self) -> float | None:
+        """When the oldest unanswered request to a trusted peer was sent."""
+        return min(
+            (peer.waiting_since for peer in self._peers.values() if peer.trusted and peer.waiting_since is not None),
+            default=None,
+        )
+
+    def excuse(self, gap: float) -> None:
+        """This node itself did not run for `gap` seconds; who answered then has not been heard yet."""
+        for peer in self._peers.values():
+            if peer.waiting_since is not None:
+                peer.waiting_since += gap
+
+    def reachable(self) -> tuple[NodeId, ...]:
+        """Who has answered this node lately, sorted: what its Pong reports."""
+        return tuple(sorted(node for node, peer in self._peers.items() if peer.heard))
+
+    def can_gather(self, node: NodeId, machines: int) -> bool:
+        """Whether `node`, this one or a peer heard from, is known to reach that many machines, its own included."""
+        if node == self._own:
+            reached: Iterable[NodeId] = self.reachable()
+        else:
+            peer = self._peers[node]
+            if not (peer.heard and peer.incarnation):
+                return False
+            reached = peer.reachable
+        known = {self._ring.machine(other) for other in (node, *reached) if other in self._ring}
+        return len(known) >= machines

@@ -1,0 +1,72 @@
+"""Counting acknowledgements of a write.
+
+A copy stands for one home node: the node that holds it is that home itself, or keeps a hint that names it. W
+copies count when they are on W distinct machines AND stand for W distinct homes: two stand-ins for one home
+leave a single copy after handoff. That is a matching of machines and homes, not a count; a stand-in that holds
+hints for several homes counts once, for whichever home fits best.
+"""
+
+from collections.abc import Callable, Iterable
+
+from .messages import NodeId
+
+Copy = tuple[NodeId, NodeId]
+"""(node that holds it, home node for which it stands)."""
+
+
+class Quorum:
+    """The copies of one write: awaited, acknowledged, or given up."""
+
+    def __init__(self, needed: int, machine: Callable[[NodeId], str]) -> None:
+        self.needed = needed
+        self._machine = machine
+        self._awaited: set[Copy] = set()
+        self._acknowledged: set[Copy] = set()
+
+    def expect(self, node: NodeId, home: NodeId) -> None:
+        """`node` has been asked to hold a copy for `home`."""
+        self._awaited.add((node, home))
+
+    def acknowledge(self, node: NodeId, home: NodeId) -> None:
+        """`node` holds it durably. Saying so again changes nothing."""
+        self._awaited.discard((node, home))
+        self._acknowledged.add((node, home))
+
+    def give_up(self, node: NodeId, home: NodeId) -> None:
+        """`node` will not say that it holds it. What is acknowledged stays."""
+        self._awaited.discard((node, home))
+
+    def is_awaited(self, node: NodeId, home: NodeId) -> bool:
+        """Whether an answer may still come."""
+        return (node, home) in self._awaited
+
+    def is_held(self, home: NodeId) -> bool:
+        """Whether some node has acknowledged a copy for `home`."""
+        return any(held == home for _, held in self._acknowledged)
+
+    @property
+    def enough(self) -> bool:
+        """Whether the write may be acknowledged."""
+        return self._size(self._acknowledged) >= self.needed
+
+    @property
+    def hopeless(self) -> bool:
+        """Whether it stays too few even if every awaited answer comes."""
+        return self._size(self._acknowledged | self._awaited) < self.needed
+
+    def _size(self, copies: Iterable[Copy]) -> int:
+        """The size of the largest matching of machines and homes (augmenting paths)."""
+        homes_of: dict[str, set[NodeId]] = {}
+        for node, home in copies:
+            homes_of.setdefault(self._machine(node), set()).add(home)
+        holder: dict[NodeId, str] = {}
+
+        def place(machine: str, tried: set[NodeId]) -> bool:
+            for home in homes_of[machine] - tried:
+                tried.add(home)
+                if home not in holder or place(holder[home], tried):
+                    holder[home] = machine
+                    return True
+            return False
+
+        return sum(place(machine, set()) for machine in homes_of)

@@ -1,0 +1,65 @@
+"""The node's own replica: durable states by key, what is on its way to them, and a Merkle tree a partition."""
+
+from collections.abc import Iterable
+from typing import Protocol
+
+from .encoding import encode_state
+from .merkle import ZERO, Tree
+from .overlay import Overlay
+from .ring import Ring
+from .versions import State
+from .views import Entry, Scan
+
+
+class ReplicaRows(Protocol):
+    """The durable states of the node's own replica, by key: a dict will do."""
+
+    def get(self, key: bytes, /) -> bytes | None:
+        """The state bytes of `key`, or None."""
+
+    def items(self) -> Iterable[tuple[bytes, bytes]]:
+        """Every (key, state bytes); read once, at start."""
+
+
+class OwnReplica(Overlay[bytes]):
+    """An overlay that keeps the trees in step with what is durable."""
+
+    def __init__(self, rows: ReplicaRows, ring: Ring) -> None:
+        super().__init__(rows.get)
+        self._ring = ring
+        self._trees: dict[int, Tree] = {}
+        for key, state in rows.items():
+            self._plant(key, state)
+
+    def settle(self, token: int, key: bytes, *, durable: bool) -> State | None:
+        """As Overlay.settle; a state that became durable changes its leaf."""
+        state = super().settle(token, key, durable=durable)
+        if state is not None:
+            self._plant(key, encode_state(state))
+        return state
+
+    def root(self, partition: int) -> bytes:
+        """The partition's root, zero without keys."""
+        tree = self._trees.get(partition)
+        return tree.root if tree else ZERO
+
+    def tree(self, partition: int) -> Tree:
+        """The partition's tree, to read from."""
+        return self._trees.get(partition) or Tree()
+
+    def partitions(self) -> list[int]:
+        """The partitions of which any key is held, sorted."""
+        return sorted(self._trees)
+
+    def scan(self, partition: int) -> Scan:
+        """One snapshot. Its keys come from the tree: a row that is not reported durable yet is not there."""
+        entries = tuple(entry(key, self.durable(key)) for key in self.tree(partition).sorted_keys())
+        return Scan(self.root(partition), entries)
+
+    def _plant(self, key: bytes, state: bytes) -> None:
+        self._trees.setdefault(self._ring.partition(key), Tree()).put(key, state)
+
+
+def entry(key: bytes, state: State) -> Entry:
+    """How a scan shows one key."""
+    return Entry(key, state.values, encode_state(state))

@@ -1,0 +1,219 @@
+"""A Put or Delete at its coordinator.
+
+The coordinator makes the new version and keeps it itself: as a home node in its replica, as a stand-in in a
+hint. It sends it to the other home nodes, and to stand-ins for those that are missing: at first one for each;
+as soon as somebody fails or is slow, every stand-in for every home node that has not answered, at once, because
+nobody knows who of them is really there; and before it gives up, everybody. W distinct machines for W distinct
+homes make it acknowledged. A home node that has not answered by then is left a hint.
+"""
+
+from collections.abc import Callable
+
+from .conversation import Conversation
+from .desk import Desk
+from .encoding import encode_context, encode_state
+from .messages import AnswerBody, Cause, Code, NodeId, Outcome, Replicate, Stored
+from .quorum import Copy, Quorum
+from .versions import Context, Dot, State, Version
+
+
+class Mint:
+    """Makes dots of this node's actor, which is new at each start.
+
+    The counters live in memory: a disk that is rolled back, or lags behind, would issue a dot twice. A number
+    whose write fails is burnt, since another node may hold it already.
+    """
+
+    def __init__(self, actor: bytes) -> None:
+        self.actor = actor
+        self._issued: dict[bytes, int] = {}
+
+    def next_dot(self, key: bytes, seen: Context) -> Dot:
+        """A dot of `key` that nobody has seen; also none of those in `seen`, however they came there."""
+        counter = max(self._issued.get(key, 0), seen.highest(self.actor)) + 1
+        self._issued[key] = counter
+        return Dot(self.actor, counter)
+
+
+class Writing(Conversation):
+    """One write; `finish` is called once, with how it ended. A `value` of None deletes what `context` covers."""
+
+    def __init__(
+        self,
+        desk: Desk,
+        mint: Mint,
+        key: bytes,
+        value: bytes | None,
+        context: Context,
+        w: int,
+        finish: Callable[[Outcome], None],
+    ) -> None:
+        self._desk = desk
+        self._mint = mint
+        self._key = key
+        self._value = value
+        self._context = context
+        self._finish = finish
+        self._homes = desk.ring.homes(key)
+        self._quorum = Quorum(self.needed(w), desk.ring.machine)
+        self._requests: dict[int, Copy] = {}
+        self._tokens: dict[int, Copy] = {}
+        self._tried: set[Copy] = set()
+        self._delta = State.EMPTY
+        self._result = b""
+        self._acknowledged = False
+        self._hedge_at = desk.now + desk.config.replica_timeout
+        self._answer_by = desk.now + desk.config.answer_time
+
+    def start(self) -> None:
+        """Check the sibling limit, before any effect; then send the version to all who are to hold it."""
+        known = self._known()
+        self._delta = self.new_state(known)
+        siblings = len(known.merge(self._delta).versions)
+        limit = self._desk.config.limits.max_siblings
+        if self._value is not None and siblings > limit:
+            reason = f"this Put would leave {siblings} siblings, the limit is {limit}; Get, and Put with its context"
+            self._finish(Outcome(Code.INVALID_ARGUMENT, reason))
+            self.close()
+            return
+        self._desk.counters.writes.add(len(self._key) + len(encode_state(self._delta)))
+        present = [home for home in self._homes if self._desk.peers.trusts(home)]
+        missing = [home for home in self._homes if home not in present]
+        for home in present:
+            self._place(home, home)
+        for node, home in zip(self._stand_ins(), missing, strict=False):
+            self._place(node, home)
+        self._desk.wake(self, self._hedge_at)
+        self._desk.wake(self, self._answer_by)
+        self._proceed()
+
+    def needed(self, w: int) -> int:
+        """How many copies make the write acknowledged: what was asked for, whoever is within reach."""
+        return w
+
+    def new_state(self, known: State) -> State:
+        """What the write adds, and no more: the new version, and the context that it supersedes."""
+        if self._value is None:
+            return State.of((), self._context)
+        seen = known.context.join(self._context)
+        dot = self._mint.next_dot(self._key, seen)
+        context = self.new_context(dot, known)
+        self._result = encode_context(self._key, context)
+        return State.of((Version(dot, self._value),), context)
+
+    def new_context(self, dot: Dot, _known: State) -> Context:
+        """The client's context and the new dot; what this node knows besides is no part of it, and stays a sibling."""
+        return self._context.with_dot(dot)
+
+    def on_answer(self, request: int, sender: NodeId, body: AnswerBody) -> None:
+        """Count a copy; anything but Stored is a failure."""
+        if isinstance(body, Stored):
+            self._quorum.acknowledge(*self._requests.pop(request))
+            self._proceed()
+        else:
+            self.on_failure(request, sender, True)
+
+    def on_failure(self, request: int, _to: NodeId, _sent: bool) -> None:
+        """One copy will not come: let all stand-ins take its place."""
+        self._miss(self._requests.pop(request))
+
+    def on_persisted(self, token: int, *, durable: bool) -> None:
+        """The own copy is durable; or it is not, and then it counts as little as anybody's."""
+        copy = self._tokens.pop(token)
+        if durable:
+            self._quorum.acknowledge(*copy)
+            self._proceed()
+        else:
+            self._miss(copy)
+
+    def on_time(self) -> None:
+        """Hedge, or give up."""
+        if self._acknowledged:
+            pass
+        elif self._desk.now >= self._answer_by:
+            self._fail()
+        elif self._desk.now >= self._hedge_at:
+            self._hedge()
+        self._proceed()
+
+    def _known(self) -> State:
+        """What this node holds of the key, what is on its way to the disk included."""
+        if self._desk.own in self._homes:
+            return self._desk.replica.latest(self._key)
+        known = State.EMPTY
+        for home in self._homes:
+            known = known.merge(self._desk.hints.latest((home, self._key)))
+        return known
+
+    def _stand_ins(self) -> list[NodeId]:
+        """Who may keep a hint: this node first, if it is no home, then the fallbacks within reach."""
+        fallbacks = [
+            node
+            for node in self._desk.ring.preference_list(self._key)
+            if node not in self._homes and self._desk.peers.trusts(node)
+        ]
+        return sorted(fallbacks, key=lambda node: node != self._desk.own)
+
+    def _place(self, node: NodeId, home: NodeId) -> None:
+        """Let `node` hold a copy for `home`: in its replica if it is that home, else as a hint."""
+        if (node, home) in self._tried:
+            return
+        self._tried.add((node, home))
+        self._quorum.expect(node, home)
+        if node != self._desk.own:
+            body = Replicate(self._key, self._delta, "" if node == home else home, Cause.WRITE)
+            self._requests[self._desk.ask(node, body, self)] = (node, home)
+        elif node == home:
+            self._tokens[self._desk.store_replica(self._key, self._delta, self)] = (node, home)
+        else:
+            self._tokens[self._desk.store_hint(home, self._key, self._delta, self)] = (node, home)
+
+    def _miss(self, copy: Copy) -> None:
+        self._quorum.give_up(*copy)
+        if not self._acknowledged:
+            self._hedge()
+        self._proceed()
+
+    def _hedge(self) -> None:
+        """Every stand-in for every home without an acknowledgement of its own: each may serve for any of them."""
+        for node in self._stand_ins():
+            for home in self._missing():
+                self._place(node, home)
+
+    def _ask_everybody(self) -> None:
+        """Before giving up: suspicion may be wrong, on a busy machine above all, and costs a message to find out."""
+        for home in self._homes:
+            self._place(home, home)
+        for node in self._desk.ring.preference_list(self._key)[len(self._homes) :]:
+            for home in self._missing():
+                self._place(node, home)
+
+    def _missing(self) -> list[NodeId]:
+        """The home nodes of which no copy is known, their own or a stand-in's."""
+        return [home for home in self._homes if not self._quorum.is_held(home)]
+
+    def _proceed(self) -> None:
+        """Acknowledge if enough copies are durable, fail if they cannot become enough, end when all is said."""
+        if self.closed:
+            return
+        if not self._acknowledged and self._quorum.enough:
+            self._acknowledged = True
+            self._finish(Outcome(Code.OK, context=self._result))
+        if not self._acknowledged and self._quorum.hopeless:
+            self._ask_everybody()
+            if self._quorum.hopeless:
+                self._fail()
+        if self._acknowledged and (self._desk.now >= self._hedge_at or not self._missing()):
+            self._leave_hints()
+            self.close()
+
+    def _leave_hints(self) -> None:
+        """Nobody waits any longer: this node remembers the write for the home nodes that have not got it."""
+        for home in self._missing():
+            if home != self._desk.own and (self._desk.own, home) not in self._tried:
+                self._desk.store_hint(home, self._key, self._delta)
+
+    def _fail(self) -> None:
+        reason = f"fewer than {self._quorum.needed} nodes could hold the write; it may take effect later"
+        self._finish(Outcome(Code.UNAVAILABLE, reason))
+        self.close()

@@ -1,0 +1,169 @@
+"""The NodeConfig file: read once at start, checked wholly, and given defaults."""
+
+import os
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+from google.protobuf import json_format
+
+from dynamo_node.v1 import config_pb2, node_pb2
+from ringcheck_reference.core.config import CoreConfig, Limits, Member
+
+_DEFAULT_DETECTION_DEADLINE_MS: Final = 1000
+_DEFAULT_CONVERGENCE_DEADLINE_MS: Final = 10_000
+# Room in a message for what is neither key nor value: contexts, identities, framing.
+_OVERHEAD_BYTES: Final = 64 << 10
+
+
+class ConfigError(Exception):
+    """The NodeConfig cannot be used; the message says what was seen, what is expected and what to do."""
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """A checked NodeConfig."""
+
+    listen_address: str
+    data_directory: Path
+    address_book: dict[str, str]
+    """Where to dial each other member, by node id."""
+    detection_deadline_ms: int
+    convergence_deadline_ms: int
+    seed: int
+    core: CoreConfig
+
+
+def load(path: Path) -> Settings:
+    """Read and check the NodeConfig in the file `path`; raises ConfigError."""
+    try:
+        text = path.read_text(encoding="utf-8")
+    except OSError as error:
+        raise ConfigError(f"Cannot read the NodeConfig {path}: {error.strerror}; name a readable file.") from error
+    except UnicodeDecodeError as error:
+        raise ConfigError(f"The NodeConfig {path} is not UTF-8 text; write it as JSON.") from error
+    try:
+        message = json_format.Parse(text, config_pb2.NodeConfig())
+    except json_format.ParseError as error:
+        reason = " ".join(str(error).split()).rstrip(".")
+        raise ConfigError(
+            f"The file {path} is no NodeConfig in protobuf's JSON mapping: {reason}; correct it."
+        ) from error
+    try:
+        return check(message)
+    except ConfigError as error:
+        raise ConfigError(f"The NodeConfig {path} cannot be used: {error}") from error
+
+
+def check(message: config_pb2.NodeConfig) -> Settings:
+    """Check every field and fill in defaults; raises ConfigError with one sentence."""
+    members = _members(message)
+    _expect(
+        message.node_id in {member.id for member in members},
+        f"node_id {message.node_id!r} is not among the members; add it there.",
+    )
+    _quorums(message, len({member.machine for member in members}))
+    unknown = [seed for seed in message.seeds if seed not in {member.id for member in members}]
+    _expect(not unknown, f"seeds name {', '.join(map(repr, unknown))}; name members only.")
+    _address("listen_address", message.listen_address)
+    return Settings(
+        listen_address=message.listen_address,
+        data_directory=_data_directory(message.data_directory),
+        address_book=_address_book(message, members),
+        detection_deadline_ms=message.detection_deadline_ms or _DEFAULT_DETECTION_DEADLINE_MS,
+        convergence_deadline_ms=message.convergence_deadline_ms or _DEFAULT_CONVERGENCE_DEADLINE_MS,
+        seed=message.seed,
+        core=_core_config(message, members),
+    )
+
+
+def _expect(condition: bool, sentence: str) -> None:
+    if not condition:
+        raise ConfigError(sentence)
+
+
+def _members(message: config_pb2.NodeConfig) -> tuple[Member, ...]:
+    _expect(len(message.members) > 0, "members is empty; list every node of the ring, this one included.")
+    seen: set[str] = set()
+    for index, member in enumerate(message.members):
+        _expect(member.node_id != "", f"members[{index}] has no node_id; give each member an id.")
+        _expect(member.node_id not in seen, f"members has {member.node_id!r} twice; list each node id once.")
+        _expect(member.weight >= 1, f"member {member.node_id!r} has weight 0; give it at least 1.")
+        seen.add(member.node_id)
+    return tuple(Member(member.node_id, member.weight, member.host) for member in message.members)
+
+
+def _quorums(message: config_pb2.NodeConfig, hosts: int) -> None:
+    _expect(message.n >= 1, "n is 0; a key needs at least 1 home node.")
+    for name, value in (("r", message.r), ("w", message.w)):
+        _expect(1 <= value <= message.n, f"{name} is {value}; it must lie between 1 and n, which is {message.n}.")
+    _expect(
+        message.w <= hosts,
+        f"w is {message.w}, but the members have {hosts} host(s), so that no write could ever be "
+        "acknowledged; lower w or add hosts.",
+    )
+    _expect(message.partition_count >= 1, "partition_count is 0; the ring needs at least 1 partition.")
+
+
+def _address(name: str, address: str) -> None:
+    host, colon, port = address.rpartition(":")
+    _expect(
+        bool(host and colon) and port.isascii() and port.isdigit() and 1 <= int(port) <= 65535,
+        f'{name} is {address!r}; write it as host:port, for example "127.0.0.1:20001".',
+    )
+
+
+def _address_book(message: config_pb2.NodeConfig, members: tuple[Member, ...]) -> dict[str, str]:
+    others = [member.id for member in members if member.id != message.node_id]
+    missing = [node_id for node_id in others if node_id not in message.address_book]
+    _expect(
+        not missing,
+        f"address_book lacks {', '.join(map(repr, missing))}; give the address to dial for every member.",
+    )
+    for node_id in others:
+        _address(f"address_book[{node_id!r}]", message.address_book[node_id])
+    return {node_id: message.address_book[node_id] for node_id in others}
+
+
+def _data_directory(name: str) -> Path:
+    _expect(name != "", "data_directory is empty; name an existing directory.")
+    directory = Path(name)
+    _expect(directory.is_dir(), f"data_directory {name} does not exist or is no directory; create it first.")
+    _expect(os.access(directory, os.W_OK | os.X_OK), f"data_directory {name} is not writable; allow it.")
+    return directory
+
+
+def _limits(given: node_pb2.Limits) -> Limits:
+    default = Limits()
+    key_bytes = given.max_key_bytes or default.max_key_bytes
+    value_bytes = given.max_value_bytes or default.max_value_bytes
+    siblings = given.max_siblings or default.max_siblings
+    needed = siblings * value_bytes + key_bytes + _OVERHEAD_BYTES
+    message_bytes = given.max_message_bytes or max(needed, default.max_message_bytes)
+    _expect(
+        needed <= message_bytes,
+        f"limits.max_message_bytes is {message_bytes}, but {siblings} siblings of {value_bytes} bytes with "
+        f"their context need {needed}; raise it or lower the others.",
+    )
+    return Limits(key_bytes, value_bytes, siblings, message_bytes)
+
+
+def _core_config(message: config_pb2.NodeConfig, members: tuple[Member, ...]) -> CoreConfig:
+    given_ms = {
+        "gossip_interval": message.gossip_interval_ms,
+        "handoff_interval": message.handoff_interval_ms,
+        "anti_entropy_interval": message.anti_entropy_interval_ms,
+        "replica_timeout": message.replica_timeout_ms,
+        "request_timeout": message.request_timeout_ms,
+    }
+    return CoreConfig(
+        node_id=message.node_id,
+        members=members,
+        n=message.n,
+        r=message.r,
+        w=message.w,
+        partition_count=message.partition_count,
+        limits=_limits(message.limits),
+        # What is left out is 0 and keeps the core's default.
+        **{name: value / 1000 for name, value in given_ms.items() if value},
+    )

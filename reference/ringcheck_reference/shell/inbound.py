@@ -1,0 +1,154 @@
+"""Streams from other nodes: the serving side of Peer.Exchange."""
+
+import asyncio
+import logging
+from collections import deque
+from typing import Final, Protocol
+
+import grpc
+import grpc.aio
+from google.protobuf.message import DecodeError
+
+from dynamo_node.v1 import peer_pb2
+from ringcheck_reference.core.messages import Caller
+
+_QUEUE_LIMIT: Final = 4096
+
+log = logging.getLogger(__name__)
+
+_Context = grpc.aio.ServicerContext[peer_pb2.ExchangeRequest, peer_pb2.ExchangeResponse]
+
+
+class InboundListener(Protocol):
+    """Who is told what peers ask."""
+
+    def peer_dialled(self, peer: str) -> None:
+        """`peer` has opened a stream to this node."""
+
+    def asked(self, caller: Caller, request: peer_pb2.ExchangeRequest) -> None:
+        """A peer asks; the answer goes to `Inbound.answer` with the same caller and request id."""
+
+
+class _Stream:
+    """One open stream, its answers waiting to be written."""
+
+    def __init__(self, serial: int) -> None:
+        self.serial = serial
+        self.caller: Caller | None = None
+        self._answers: deque[peer_pb2.ExchangeResponse] = deque()
+        self._queued = asyncio.Event()
+
+    def answer(self, response: peer_pb2.ExchangeResponse) -> None:
+        """Queue an answer. A peer that does not read loses it, as it would on a broken stream."""
+        if len(self._answers) < _QUEUE_LIMIT:
+            self._answers.append(response)
+            self._queued.set()
+
+    async def write(self, context: _Context) -> None:
+        """Write what is queued, until cancelled."""
+        while True:
+            while self._answers:
+                await context.write(self._answers.popleft())
+            self._queued.clear()
+            await self._queued.wait()
+
+
+class Inbound:
+    """All incoming streams of a node, each with a number of its own: request ids are unique on their stream only."""
+
+    def __init__(
+        self, hello: peer_pb2.Hello, view_digest: bytes, peers: frozenset[str], listener: InboundListener
+    ) -> None:
+        self._hello = hello
+        self._view_digest = view_digest
+        self._peers = peers
+        self._listener = listener
+        self._streams: dict[int, _Stream] = {}
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._opened = 0
+
+    def handler(self) -> grpc.GenericRpcHandler:
+        """The service, for a server. Unlike the generated one it survives bytes that are no envelope."""
+        exchange = grpc.stream_stream_rpc_method_handler(
+            self.exchange,
+            request_deserializer=_parse_request,
+            response_serializer=peer_pb2.ExchangeResponse.SerializeToString,
+        )
+        return grpc.method_handlers_generic_handler("dynamo_node.v1.Peer", {"Exchange": exchange})
+
+    def answer(self, caller: Caller, response: peer_pb2.ExchangeResponse) -> None:
+        """Answer on the stream that asked, if it is still there."""
+        self._answer(caller.stream, response)
+
+    async def exchange(self, _requests: object, context: _Context) -> None:
+        """Serve one stream until the peer or this node ends it."""
+        self._opened += 1
+        stream = _Stream(self._opened)
+        self._streams[stream.serial] = stream
+        reading = asyncio.create_task(self._read(stream, context))
+        writing = asyncio.create_task(stream.write(context))
+        both = {reading, writing}
+        self._tasks |= both
+        try:
+            await asyncio.wait(both, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            del self._streams[stream.serial]
+            for task in both:
+                task.cancel()
+            await asyncio.gather(*both, return_exceptions=True)
+            self._tasks -= both
+
+    def close(self) -> None:
+        """End all streams."""
+        for task in self._tasks:
+            task.cancel()
+
+    async def _read(self, stream: _Stream, context: _Context) -> None:
+        while isinstance(request := await context.read(), peer_pb2.ExchangeRequest):
+            try:
+                self._take(stream, request)
+            except Exception:
+                log.exception("cannot deal with a request")
+                refusal = _refusal(request, grpc.StatusCode.INTERNAL, "this node has made a mistake")
+                self._answer(stream.serial, refusal)
+
+    def _take(self, stream: _Stream, request: peer_pb2.ExchangeRequest) -> None:
+        body = request.WhichOneof("body")
+        if body is None:
+            refusal = _refusal(request, grpc.StatusCode.INVALID_ARGUMENT, "no request that this node knows")
+            self._answer(stream.serial, refusal)
+        elif body == "hello":
+            self._answer(stream.serial, self._greet(stream, request))
+        elif stream.caller is None:
+            refusal = _refusal(request, grpc.StatusCode.FAILED_PRECONDITION, "a stream begins with Hello")
+            self._answer(stream.serial, refusal)
+        else:
+            self._listener.asked(stream.caller, request)
+
+    def _greet(self, stream: _Stream, request: peer_pb2.ExchangeRequest) -> peer_pb2.ExchangeResponse:
+        hello = request.hello
+        if hello.node_id not in self._peers:
+            message = f"{hello.node_id!r} is no other member of this ring"
+            return _refusal(request, grpc.StatusCode.PERMISSION_DENIED, message)
+        stream.caller = Caller(hello.node_id, hello.incarnation, stream.serial)
+        self._listener.peer_dialled(hello.node_id)
+        return peer_pb2.ExchangeResponse(request_id=request.request_id, hello=self._hello)
+
+    def _answer(self, serial: int, response: peer_pb2.ExchangeResponse) -> None:
+        stream = self._streams.get(serial)
+        if stream is not None and response.request_id != 0:
+            response.view_digest = self._view_digest
+            stream.answer(response)
+
+
+def _refusal(request: peer_pb2.ExchangeRequest, code: grpc.StatusCode, message: str) -> peer_pb2.ExchangeResponse:
+    refusal = peer_pb2.Refusal(code=code.value[0], message=message)
+    return peer_pb2.ExchangeResponse(request_id=request.request_id, refusal=refusal)
+
+
+def _parse_request(data: bytes) -> peer_pb2.ExchangeRequest:
+    """An envelope; an empty one, which wants no answer, for bytes that are none."""
+    try:
+        return peer_pb2.ExchangeRequest.FromString(data)
+    except DecodeError:
+        return peer_pb2.ExchangeRequest()

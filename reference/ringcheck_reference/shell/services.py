@@ -1,0 +1,163 @@
+"""The services for clients and operators: KeyValue, Node and Ring. Inspect is in inspection.py, Peer in inbound.py."""
+
+# ruff: noqa: N802, ARG002  (names and arguments are those of the generated base classes)
+
+import functools
+from typing import Any, Final, TypeVar
+
+import grpc
+import grpc.aio
+
+from dynamo_node.v1 import (
+    config_pb2,
+    key_value_pb2,
+    key_value_pb2_grpc,
+    node_pb2,
+    node_pb2_grpc,
+    ring_pb2,
+    ring_pb2_grpc,
+)
+from ringcheck_reference.core.effects import DeleteResult, Failure, GetResult, PutResult, Result
+from ringcheck_reference.core.messages import ClientDelete, ClientGet, ClientPut
+from ringcheck_reference.shell.config import Settings
+from ringcheck_reference.shell.runner import Runner
+
+IMPLEMENTATION: Final = "ringcheck-reference"
+PROFILES: Final = (
+    node_pb2.PROFILE_KV,
+    node_pb2.PROFILE_DESCRIBE,
+    node_pb2.PROFILE_RING,
+    node_pb2.PROFILE_INSPECT,
+    node_pb2.PROFILE_PEER,
+)
+_Answer = TypeVar("_Answer", GetResult, PutResult, DeleteResult)
+_CODES: Final = {code.value[0]: code for code in grpc.StatusCode}
+
+
+@functools.cache
+def version() -> str:
+    """The version of this program."""
+    # Imported at the first question, since it would take a tenth of the time that a start takes.
+    import importlib.metadata
+
+    return importlib.metadata.version("ringcheck")
+
+
+class NodeService(node_pb2_grpc.NodeServicer):
+    """Profile `describe`."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._settings = settings
+
+    async def Describe(
+        self,
+        request: node_pb2.DescribeRequest,
+        context: grpc.aio.ServicerContext[node_pb2.DescribeRequest, node_pb2.DescribeResponse],
+    ) -> node_pb2.DescribeResponse:
+        """See node.proto."""
+        core = self._settings.core
+        return node_pb2.DescribeResponse(
+            node_id=core.node_id,
+            implementation=IMPLEMENTATION,
+            version=version(),
+            profiles=PROFILES,
+            n=core.n,
+            r=core.r,
+            w=core.w,
+            partition_count=core.partition_count,
+            limits=node_pb2.Limits(
+                max_key_bytes=core.limits.max_key_bytes,
+                max_value_bytes=core.limits.max_value_bytes,
+                max_siblings=core.limits.max_siblings,
+                max_message_bytes=core.limits.max_message_bytes,
+            ),
+            request_timeout_ms=round(core.request_timeout * 1000),
+            detection_deadline_ms=self._settings.detection_deadline_ms,
+            convergence_deadline_ms=self._settings.convergence_deadline_ms,
+            tombstone_lifetime_ms=0,
+        )
+
+
+class KeyValueService(key_value_pb2_grpc.KeyValueServicer):
+    """Profile `kv`: each call is a message to the core, and its reply the answer."""
+
+    def __init__(self, runner: Runner) -> None:
+        self._runner = runner
+
+    async def Get(
+        self,
+        request: key_value_pb2.GetRequest,
+        context: grpc.aio.ServicerContext[key_value_pb2.GetRequest, key_value_pb2.GetResponse],
+    ) -> key_value_pb2.GetResponse:
+        """See key_value.proto."""
+        result = await self._runner.call(ClientGet(request.key, request.r))
+        answered = await _unless_failed(context, result, GetResult)
+        return key_value_pb2.GetResponse(values=answered.values, context=answered.context)
+
+    async def Put(
+        self,
+        request: key_value_pb2.PutRequest,
+        context: grpc.aio.ServicerContext[key_value_pb2.PutRequest, key_value_pb2.PutResponse],
+    ) -> key_value_pb2.PutResponse:
+        """See key_value.proto."""
+        put = ClientPut(request.key, request.value, request.context, request.w)
+        acknowledged = await _unless_failed(context, await self._runner.call(put), PutResult)
+        return key_value_pb2.PutResponse(context=acknowledged.context)
+
+    async def Delete(
+        self,
+        request: key_value_pb2.DeleteRequest,
+        context: grpc.aio.ServicerContext[key_value_pb2.DeleteRequest, key_value_pb2.DeleteResponse],
+    ) -> key_value_pb2.DeleteResponse:
+        """See key_value.proto."""
+        delete = ClientDelete(request.key, request.context, request.w)
+        await _unless_failed(context, await self._runner.call(delete), DeleteResult)
+        return key_value_pb2.DeleteResponse()
+
+
+async def _unless_failed(context: grpc.aio.ServicerContext[Any, Any], result: Result, kind: type[_Answer]) -> _Answer:
+    """The core's reply, of the kind that the call has; a Failure ends the call."""
+    if isinstance(result, Failure):
+        await context.abort(_CODES[result.code], result.message)
+    if not isinstance(result, kind):
+        raise TypeError(f"the core replied {type(result).__name__} instead of {kind.__name__}")
+    return result
+
+
+class RingService(ring_pb2_grpc.RingServicer):
+    """Profile `ring`."""
+
+    def __init__(self, runner: Runner, max_key_bytes: int) -> None:
+        self._runner = runner
+        self._max_key_bytes = max_key_bytes
+
+    async def GetRing(
+        self,
+        request: ring_pb2.GetRingRequest,
+        context: grpc.aio.ServicerContext[ring_pb2.GetRingRequest, ring_pb2.GetRingResponse],
+    ) -> ring_pb2.GetRingResponse:
+        """See ring.proto."""
+        ring = self._runner.core.ring()
+        return ring_pb2.GetRingResponse(
+            members=[
+                config_pb2.Member(node_id=member.id, weight=member.weight, host=member.machine)
+                for member in ring.members
+            ],
+            view_digest=ring.digest,
+            partitions=[
+                ring_pb2.PartitionOwners(partition=partition, owners=owners)
+                for partition, owners in enumerate(ring.owners)
+            ],
+        )
+
+    async def GetPreferenceList(
+        self,
+        request: ring_pb2.GetPreferenceListRequest,
+        context: grpc.aio.ServicerContext[ring_pb2.GetPreferenceListRequest, ring_pb2.GetPreferenceListResponse],
+    ) -> ring_pb2.GetPreferenceListResponse:
+        """See ring.proto."""
+        if not 1 <= len(request.key) <= self._max_key_bytes:
+            message = f"The key has {len(request.key)} bytes; it must have 1 to {self._max_key_bytes}."
+            await context.abort(grpc.StatusCode.INVALID_ARGUMENT, message)
+        partition, node_ids = self._runner.core.preference_list(request.key)
+        return ring_pb2.GetPreferenceListResponse(partition=partition, node_ids=node_ids)

@@ -1,0 +1,221 @@
+"""Between the contract's messages and the core's: every body both ways.
+
+What comes from the wire is not trusted: a message that breaks a rule of peer.proto raises
+UntranslatableError, which the caller turns into a refusal.
+"""
+
+from collections.abc import Callable, Iterable
+from typing import Any, Final
+
+from dynamo_node.v1 import peer_pb2
+from ringcheck_reference.core.messages import (
+    AnswerBody,
+    Cause,
+    Forward,
+    Found,
+    Hello,
+    Leaf,
+    Leaves,
+    LeavesQuery,
+    Nodes,
+    NodesQuery,
+    Outcome,
+    Ping,
+    Pong,
+    Read,
+    Refusal,
+    Replicate,
+    RequestBody,
+    Roots,
+    RootsQuery,
+    Stored,
+)
+from ringcheck_reference.core.versions import Context, Dot, MalformedState, State, Version
+
+_CAUSES: Final = frozenset(int(cause) for cause in Cause)
+
+
+class UntranslatableError(ValueError):
+    """A message that breaks a rule of the contract."""
+
+
+class UnknownKindError(UntranslatableError):
+    """A message of a kind that this node does not know, such as those of membership changes."""
+
+
+def request_to_wire(request_id: int, body: RequestBody) -> peer_pb2.ExchangeRequest:
+    """The envelope of a question."""
+    name, write = _WRITE_REQUEST[type(body)]
+    return peer_pb2.ExchangeRequest(request_id=request_id, **{name: write(body)})
+
+
+def request_from_wire(envelope: peer_pb2.ExchangeRequest) -> RequestBody:
+    """The question in an envelope; raises UntranslatableError."""
+    name = envelope.WhichOneof("body")
+    if name is None or name not in _READ_REQUEST:
+        raise UnknownKindError(_unknown(name))
+    return _READ_REQUEST[name](getattr(envelope, name))
+
+
+def answer_to_wire(request_id: int, body: AnswerBody) -> peer_pb2.ExchangeResponse:
+    """The envelope of an answer."""
+    name, write = _WRITE_ANSWER[type(body)]
+    return peer_pb2.ExchangeResponse(request_id=request_id, **{name: write(body)})
+
+
+def answer_from_wire(envelope: peer_pb2.ExchangeResponse) -> AnswerBody:
+    """The answer in an envelope; raises UntranslatableError."""
+    name = envelope.WhichOneof("body")
+    if name is None or name not in _READ_ANSWER:
+        raise UnknownKindError(_unknown(name))
+    return _READ_ANSWER[name](getattr(envelope, name))
+
+
+def hello_from_wire(message: peer_pb2.Hello) -> Hello:
+    """A peer's Hello."""
+    return Hello(message.node_id, message.incarnation, message.protocol)
+
+
+def _unknown(name: str | None) -> str:
+    return f"this node does not know {name or 'a message without a body'}"
+
+
+def _dots_to_wire(dots: Iterable[Dot]) -> list[peer_pb2.Dot]:
+    return [peer_pb2.Dot(actor=dot.actor, counter=dot.counter) for dot in dots]
+
+
+def _dots_from_wire(dots: Iterable[peer_pb2.Dot]) -> list[Dot]:
+    return [Dot(dot.actor, dot.counter) for dot in dots]
+
+
+def state_to_wire(state: State) -> peer_pb2.State:
+    """A state as peers send it."""
+    return peer_pb2.State(
+        versions=[
+            peer_pb2.Version(dot=peer_pb2.Dot(actor=dot.actor, counter=dot.counter), value=value)
+            for dot, value in ((version.dot, version.value) for version in state.versions)
+        ],
+        context=peer_pb2.CausalContext(
+            vector=_dots_to_wire(state.context.vector), loose=_dots_to_wire(state.context.loose)
+        ),
+    )
+
+
+def state_from_wire(message: peer_pb2.State) -> State:
+    """The canonical state that a peer means; raises UntranslatableError."""
+    context = Context.of(_dots_from_wire(message.context.vector), _dots_from_wire(message.context.loose))
+    versions = [Version(Dot(version.dot.actor, version.dot.counter), version.value) for version in message.versions]
+    try:
+        return State.of(versions, context)
+    except MalformedState as error:
+        raise UntranslatableError(str(error)) from error
+
+
+def _replicate_to_wire(body: Replicate) -> peer_pb2.Replicate:
+    return peer_pb2.Replicate(
+        key=body.key,
+        state=state_to_wire(body.state),
+        hint_for=body.hint_for,
+        cause=peer_pb2.Cause.ValueType(body.cause),
+    )
+
+
+def _replicate_from_wire(message: peer_pb2.Replicate) -> Replicate:
+    # A cause that is not known yet is for counting only, so it does no harm.
+    cause = Cause(message.cause) if message.cause in _CAUSES else Cause.UNSPECIFIED
+    return Replicate(_key(message.key), state_from_wire(message.state), message.hint_for, cause)
+
+
+def _forward_to_wire(body: Forward) -> peer_pb2.Forward:
+    return peer_pb2.Forward(
+        incarnation=body.incarnation, key=body.key, value=body.value, context=body.context, w=body.w
+    )
+
+
+def _forward_from_wire(message: peer_pb2.Forward) -> Forward:
+    if message.w < 1:
+        raise UntranslatableError("Forward.w is 0, but it must be resolved")
+    return Forward(
+        incarnation=message.incarnation,
+        key=_key(message.key),
+        value=message.value if message.HasField("value") else None,
+        context=message.context,
+        w=message.w,
+    )
+
+
+def _nodes_query_from_wire(message: peer_pb2.NodesQuery) -> NodesQuery:
+    if message.level > 2:
+        raise UntranslatableError(f"NodesQuery.level is {message.level}, but a tree has levels 0 to 2")
+    return NodesQuery(message.partition, message.level, tuple(message.indexes))
+
+
+def _leaves_from_wire(message: peer_pb2.Leaves) -> Leaves:
+    return Leaves(tuple(Leaf(_key(leaf.key), leaf.hash) for leaf in message.leaves))
+
+
+def _refusal_from_wire(message: peer_pb2.Refusal) -> Refusal:
+    if message.code == 0:
+        raise UntranslatableError("Refusal.code is 0, which would be success")
+    return Refusal(message.code, message.message)
+
+
+def _key(key: bytes) -> bytes:
+    if not key:
+        raise UntranslatableError("the key is empty")
+    return key
+
+
+_WRITE_REQUEST: Final[dict[type, tuple[str, Callable[[Any], Any]]]] = {
+    Ping: ("ping", lambda _: peer_pb2.Ping()),
+    Replicate: ("replicate", _replicate_to_wire),
+    Read: ("read", lambda body: peer_pb2.Read(key=body.key)),
+    Forward: ("forward", _forward_to_wire),
+    RootsQuery: ("roots_query", lambda body: peer_pb2.RootsQuery(partitions=body.partitions)),
+    NodesQuery: (
+        "nodes_query",
+        lambda body: peer_pb2.NodesQuery(partition=body.partition, level=body.level, indexes=body.indexes),
+    ),
+    LeavesQuery: (
+        "leaves_query",
+        lambda body: peer_pb2.LeavesQuery(partition=body.partition, buckets=body.buckets),
+    ),
+}
+
+_READ_REQUEST: Final[dict[str, Callable[[Any], RequestBody]]] = {
+    "ping": lambda _: Ping(),
+    "replicate": _replicate_from_wire,
+    "read": lambda message: Read(_key(message.key)),
+    "forward": _forward_from_wire,
+    "roots_query": lambda message: RootsQuery(tuple(message.partitions)),
+    "nodes_query": _nodes_query_from_wire,
+    "leaves_query": lambda message: LeavesQuery(message.partition, tuple(message.buckets)),
+}
+
+_WRITE_ANSWER: Final[dict[type, tuple[str, Callable[[Any], Any]]]] = {
+    Pong: ("pong", lambda body: peer_pb2.Pong(incarnation=body.incarnation, reachable=body.reachable)),
+    Stored: ("stored", lambda body: peer_pb2.Stored(changed=body.changed)),
+    Found: ("found", lambda body: peer_pb2.Found(state=state_to_wire(body.state))),
+    Outcome: (
+        "outcome",
+        lambda body: peer_pb2.Outcome(code=body.code, message=body.message, context=body.context),
+    ),
+    Roots: ("roots", lambda body: peer_pb2.Roots(roots=body.roots)),
+    Nodes: ("nodes", lambda body: peer_pb2.Nodes(hashes=body.hashes)),
+    Leaves: (
+        "leaves",
+        lambda body: peer_pb2.Leaves(leaves=[peer_pb2.Leaf(key=leaf.key, hash=leaf.hash) for leaf in body.leaves]),
+    ),
+    Refusal: ("refusal", lambda body: peer_pb2.Refusal(code=body.code, message=body.message)),
+}
+
+_READ_ANSWER: Final[dict[str, Callable[[Any], AnswerBody]]] = {
+    "pong": lambda message: Pong(message.incarnation, tuple(message.reachable)),
+    "stored": lambda message: Stored(message.changed),
+    "found": lambda message: Found(state_from_wire(message.state)),
+    "outcome": lambda message: Outcome(message.code, message.message, message.context),
+    "roots": lambda message: Roots(tuple(message.roots)),
+    "nodes": lambda message: Nodes(tuple(message.hashes)),
+    "leaves": _leaves_from_wire,
+    "refusal": _refusal_from_wire,
+}

@@ -1,0 +1,97 @@
+import json
+import os
+import socket
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+from click.testing import CliRunner
+
+from ringcheck.commands.node import command
+from ringcheck.errors import MachineError, UsageError
+from ringcheck_chaos.ports import lease
+
+
+@pytest.fixture
+def executed(monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, ...]]:
+    """The commands that took our place, had they."""
+    calls: list[tuple[str, ...]] = []
+
+    def note(program: str, argv: tuple[str, ...]) -> None:
+        calls.append(argv)
+
+    monkeypatch.setattr(os, "execv", note)
+    return calls
+
+
+def invoke(*arguments: str) -> Any:
+    """Call the command; a RingcheckError comes through."""
+    return CliRunner().invoke(command, arguments, catch_exceptions=False)
+
+
+def test_options_make_a_ring_of_one_node(tmp_path: Path, executed: list[tuple[str, ...]]) -> None:
+    """Without a configuration file one is made, and the reference is started with it."""
+    with lease(1) as ports:
+        address = f"127.0.0.1:{ports.ports[0]}"
+        invoke("--listen", address, "--data", str(tmp_path / "node"))
+    config = json.loads((tmp_path / "node" / "node.json").read_text())
+    assert executed[0][-1] == str(tmp_path / "node" / "node.json")
+    assert (config["listen_address"], config["address_book"]) == (address, {"n1": address})
+    assert (config["n"], config["r"], config["w"]) == (1, 1, 1)
+    assert Path(config["data_directory"]).is_dir()
+
+
+def test_address_that_is_taken_is_told_before_the_node_starts(tmp_path: Path, executed: list[tuple[str, ...]]) -> None:
+    """Somebody listens there already: one sentence, and exit code 4."""
+    with socket.socket() as other:
+        other.bind(("127.0.0.1", 0))
+        other.listen()
+        address = f"127.0.0.1:{other.getsockname()[1]}"
+        with pytest.raises(
+            MachineError, match=rf"{address} cannot be listened on \(Address already in use\)"
+        ) as caught:
+            invoke("--listen", address, "--data", str(tmp_path))
+    assert caught.value.exit_code == 4
+    assert executed == []
+
+
+@pytest.mark.parametrize("address", ["nowhere", "127.0.0.1:port", "127.0.0.1:99999"])
+def test_what_is_no_address_is_wrong_use(address: str, tmp_path: Path, executed: list[tuple[str, ...]]) -> None:
+    """An address is a host and a port."""
+    with pytest.raises(UsageError, match="give host and port"):
+        invoke("--listen", address, "--data", str(tmp_path))
+    assert executed == []
+
+
+def test_file_without_a_node_config_is_wrong_use(tmp_path: Path, executed: list[tuple[str, ...]]) -> None:
+    """What CONFIG holds is read before anything starts."""
+    (tmp_path / "config").write_text("{]")
+    for path in (tmp_path / "config", tmp_path / "missing"):
+        with pytest.raises(UsageError, match="holds no NodeConfig"):
+            invoke(str(path))
+    assert executed == []
+
+
+def test_configuration_and_options_are_not_mixed(tmp_path: Path, executed: list[tuple[str, ...]]) -> None:
+    """CONFIG says where the node listens; saying it twice is wrong use."""
+    with pytest.raises(UsageError, match="--listen says; give one of the two"):
+        invoke(str(tmp_path / "config"), "--listen", "127.0.0.1:1")
+    assert executed == []
+
+
+def test_node_serves_until_it_is_stopped(tmp_path: Path) -> None:
+    """The command becomes the node: SIGTERM ends it gracefully, with 0."""
+    with lease(1) as ports:
+        address = f"127.0.0.1:{ports.ports[0]}"
+        command = [sys.executable, "-m", "ringcheck", "node", "--listen", address, "--data", str(tmp_path / "node")]
+        said = ""
+        with subprocess.Popen(command, stderr=subprocess.PIPE, text=True) as node:
+            assert node.stderr is not None
+            for line in node.stderr:
+                said += line
+                if f"serves on {address}" in line:
+                    node.terminate()
+    assert node.returncode == 0
+    assert f"listens on {address}" in said

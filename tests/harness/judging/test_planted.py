@@ -1,0 +1,454 @@
+"""Every judge is seen to fail: one planted breach each, charged as the design says, and a clean twin that holds."""
+
+# ruff: noqa: D103 -- the names of the planted histories are sentences themselves
+
+from collections.abc import Callable
+from typing import TypeAlias
+
+import msgspec
+import pytest
+
+from ringcheck.judging import explain, judge
+from ringcheck.judging.handmade import NOBODY, Handmade, replica
+from ringcheck.requirements import requirement
+from ringcheck.schedule import Configuration, ExpectAnswer, ExpectSettled, Settle
+from ringcheck_chaos.faults import Isolate, Split
+
+Plant: TypeAlias = Callable[[bool], Handmade]
+
+PLANTS: list[tuple[str, Plant]] = []
+
+
+def plant(name: str) -> Callable[[Plant], Plant]:
+    """Register a history that breaks the requirement `name` when it is asked to, and holds it otherwise."""
+
+    def register(tell: Plant) -> Plant:
+        PLANTS.append((name, tell))
+        return tell
+
+    return register
+
+
+@plant("KV-01")
+def untouched_key_is_not_found(wrong: bool) -> Handmade:
+    tale = Handmade()
+    tale.get(end="NOT_FOUND" if wrong else "OK")
+    return tale
+
+
+@plant("KV-02")
+def one_node_refuses_a_key(wrong: bool) -> Handmade:
+    tale = Handmade()
+    tale.put("a")
+    for node in tale.nodes:
+        tale.get("a", node=node, end="FAILED_PRECONDITION" if wrong and node == "n2" else "OK")
+    return tale
+
+
+@plant("KV-04")
+def answer_lacks_an_expected_value(wrong: bool) -> Handmade:
+    tale = Handmade(steps=(ExpectAnswer(requirement="KV-04", operation=3, values=("b", "a")),))
+    tale.put("a")
+    tale.put("b")
+    tale.get(*(["b"] if wrong else ["a", "b"]))
+    return tale
+
+
+@plant("KV-11")
+def invalid_input_is_an_unknown_error(wrong: bool) -> Handmade:
+    tale = Handmade(steps=(ExpectAnswer(requirement="KV-11", operation=1, code="INVALID_ARGUMENT"),))
+    tale.put("a", key="", end="UNKNOWN" if wrong else "INVALID_ARGUMENT")
+    return tale
+
+
+@plant("KV-08")
+def settled_state_is_not_what_was_said(wrong: bool) -> Handmade:
+    tale = Handmade(steps=(Settle(), ExpectSettled(requirement="KV-08", key="k", values=("b",))))
+    deleted = tale.delete(tale.put("a"))
+    tale.put("b", context=deleted - 1)
+    tale.settle({"k": {"n1": ["b"], "n2": [] if wrong else ["b"], "n3": ["b"]}})
+    return tale
+
+
+@plant("KV-13")
+def quiet_read_misses_a_write(wrong: bool) -> Handmade:
+    tale = Handmade()
+    tale.look("start")
+    read = tale.get()
+    tale.put("a", context=read)
+    tale.put("b", context=tale.get("a", node="n2"))
+    tale.get("a" if wrong else "b", node="n3")
+    tale.look()
+    return tale
+
+
+@plant("KV-13")
+def quiet_read_returns_both_old_and_new(wrong: bool) -> Handmade:
+    tale = Handmade()
+    tale.look("start")
+    first = tale.put("a")
+    tale.put("b", context=first)
+    tale.get(*(["a", "b"] if wrong else ["b"]), node="n3")
+    tale.look()
+    return tale
+
+
+@plant("KV-14")
+def refused_put_is_read(wrong: bool) -> Handmade:
+    tale = Handmade()
+    tale.put("a", end="FAILED_PRECONDITION")
+    tale.settle({"k": ["a"] if wrong else []})
+    return tale
+
+
+@plant("DUR-01")
+def acknowledged_write_is_lost(wrong: bool) -> Handmade:
+    tale = Handmade()
+    tale.fault(1, Isolate(how="drop", node="n3"))
+    tale.put("a")
+    tale.heal(1)
+    tale.settle({"k": [] if wrong else ["a"]})
+    return tale
+
+
+@plant("DUR-01")
+def write_seen_once_is_lost_beside_a_delete_that_cannot_have_worked(wrong: bool) -> Handmade:
+    tale = Handmade()
+    tale.fault(1, Isolate(how="drop", node="n3"))
+    for value in ("a", "b"):
+        tale.put(value, end="UNAVAILABLE")
+    tale.put("c")
+    tale.delete(tale.get("a", "b", "c"), end="UNAVAILABLE")
+    tale.heal(1)
+    tale.settle({"k": ["b", "c"] if wrong else ["a", "b", "c"]})
+    return tale
+
+
+@plant("DUR-01")
+def nodes_read_differently_without_inspect(wrong: bool) -> Handmade:
+    tale = Handmade(profiles=("kv", "describe"))
+    tale.fault(1, Isolate(how="drop", node="n3"))
+    tale.put("a", end="UNAVAILABLE")
+    tale.put("b")
+    tale.heal(1)
+    tale.settle({"k": {"n1": ["a", "b"], "n2": ["b"] if wrong else ["a", "b"], "n3": ["a", "b"]}}, by="reads")
+    return tale
+
+
+@plant("DUR-02")
+def write_is_lost_when_all_are_killed(wrong: bool) -> Handmade:
+    tale = Handmade()
+    tale.put("a")
+    tale.kill("n1", "n2", "n3")
+    tale.settle({"k": [] if wrong else ["a"]})
+    return tale
+
+
+@plant("SIB-01")
+def one_of_two_siblings_is_lost(wrong: bool) -> Handmade:
+    tale = Handmade()
+    tale.put("a")
+    tale.put("b", node="n2")
+    tale.settle({"k": ["b"] if wrong else ["a", "b"]})
+    return tale
+
+
+@plant("SIB-02")
+def superseded_version_is_returned(wrong: bool) -> Handmade:
+    tale = Handmade()
+    tale.put("b", context=tale.put("a"))
+    tale.settle({"k": ["a", "b"] if wrong else ["b"]})
+    return tale
+
+
+@plant("SIB-02")
+def deleted_version_is_returned(wrong: bool) -> Handmade:
+    tale = Handmade()
+    tale.delete(tale.put("a"))
+    tale.settle({"k": ["a"] if wrong else []})
+    return tale
+
+
+@plant("SIB-02")
+def value_stands_twice_in_one_answer(wrong: bool) -> Handmade:
+    tale = Handmade()
+    tale.put("b", context=tale.put("a"))
+    tale.get(*(["b", "b"] if wrong else ["b"]))
+    tale.settle({"k": ["b"]})
+    return tale
+
+
+@plant("SIB-03")
+def deleted_version_is_back_at_the_next_convergence(wrong: bool) -> Handmade:
+    tale = Handmade()
+    tale.delete(tale.put("a"))
+    tale.settle({"k": []})
+    tale.settle({"k": ["a"] if wrong else []})
+    return tale
+
+
+@plant("SIB-03")
+def deleted_version_is_back_in_a_read(wrong: bool) -> Handmade:
+    tale = Handmade()
+    tale.delete(tale.put("a"))
+    tale.settle({"k": []})
+    tale.get(*(["a"] if wrong else []))
+    tale.settle({"k": []})
+    return tale
+
+
+@plant("SIB-03")
+def indefinite_put_takes_effect_after_a_convergence(wrong: bool) -> Handmade:
+    tale = Handmade()
+    tale.fault(1, Isolate(how="drop", node="n1"))
+    tale.put("a", end="DEADLINE_EXCEEDED")
+    tale.heal(1)
+    tale.settle({"k": []})
+    tale.settle({"k": ["a"] if wrong else []})
+    return tale
+
+
+@plant("SIB-04")
+def value_of_nobody_is_read(wrong: bool) -> Handmade:
+    tale = Handmade()
+    tale.put("a")
+    tale.put("b", key="other")
+    tale.get("b" if wrong else "a")
+    return tale
+
+
+@plant("SIB-04")
+def value_is_read_before_its_put_began(wrong: bool) -> Handmade:
+    tale = Handmade()
+    tale.put("b")
+    tale.get("a" if wrong else "b")
+    tale.put("a")
+    return tale
+
+
+def under_split(wrong: bool, kind: str, side: str) -> Handmade:
+    """One operation through `side` of a split 3|2 that is older than failure detection; wrong: as it must not end."""
+    tale = Handmade(configuration=Configuration(nodes=5))
+    tale.fault(1, Split(how="drop", left=("n1", "n2", "n3"), right=("n4", "n5")))
+    tale.tick(2.0)
+    alone = side == "n4"
+    end = "OK" if alone == wrong else "UNAVAILABLE"
+    if kind == "put":
+        tale.put("a", node=side, end=end, w=3)
+    else:
+        tale.get(node=side, end=end, r=3)
+    tale.heal(1)
+    return tale
+
+
+@plant("AVL-01")
+def put_fails_among_enough_nodes(wrong: bool) -> Handmade:
+    return under_split(wrong, "put", "n1")
+
+
+@plant("AVL-02")
+def get_fails_among_enough_nodes(wrong: bool) -> Handmade:
+    return under_split(wrong, "get", "n1")
+
+
+@plant("AVL-03")
+def put_is_acknowledged_among_too_few(wrong: bool) -> Handmade:
+    return under_split(wrong, "put", "n4")
+
+
+@plant("AVL-05")
+def get_is_answered_among_too_few(wrong: bool) -> Handmade:
+    return under_split(wrong, "get", "n4")
+
+
+@plant("AVL-03")
+def put_is_acknowledged_by_the_only_node_that_runs(wrong: bool) -> Handmade:
+    tale = Handmade()
+    tale.kill("n2", "n3")
+    tale.put("a", end="OK" if wrong else "UNAVAILABLE")
+    tale.restart("n2", "n3")
+    return tale
+
+
+def with_hint() -> Handmade:
+    """n3 is down, and n4 holds a hint for it that was seen."""
+    tale = Handmade(configuration=Configuration(nodes=4))
+    tale.kill("n3")
+    tale.put("a")
+    tale.data = {(node, "k"): b"a" for node in ("n1", "n2")}
+    tale.hints.add(("n4", "n3", "k"))
+    tale.look(condition="hint")
+    return tale
+
+
+@plant("HND-01")
+def hint_stays_pending(wrong: bool) -> Handmade:
+    tale = with_hint()
+    tale.data["n3", "k"] = b"a"
+    if wrong:
+        tale.settle({"k": ["a"]}, diverged=("n4 still holds 1 hint.",))
+    else:
+        tale.hints.clear()
+        tale.settle({"k": ["a"]})
+    return tale
+
+
+@plant("HND-02")
+def hint_is_forgotten_in_a_crash(wrong: bool) -> Handmade:
+    tale = with_hint()
+    tale.kill("n4")
+    tale.restart("n4")
+    if wrong:
+        tale.hints.clear()
+    tale.look(condition="hint", met=not wrong)
+    return tale
+
+
+@plant("HND-03")
+def target_lacks_what_was_handed_off(wrong: bool) -> Handmade:
+    tale = with_hint()
+    tale.hints.clear()
+    tale.data["n3", "k"] = b"a"
+    tale.settle({"k": ["a"]}, changes={"n3": {"replicas": ()}} if wrong else {})
+    return tale
+
+
+@plant("AE-01")
+def owners_stay_different(wrong: bool) -> Handmade:
+    tale = Handmade()
+    tale.fault(1, Isolate(how="stall", node="n3"))
+    tale.put("a")
+    tale.heal(1)
+    tale.data = {(node, "k"): b"a" for node in ("n1", "n2")}
+    if wrong:
+        tale.settle({"k": ["a"]}, diverged=("Partition 0: n2 and n3 differ in key 'k'.",))
+    else:
+        tale.data["n3", "k"] = b"a"
+        tale.settle({"k": ["a"]})
+    return tale
+
+
+@plant("AE-01")
+def nodes_read_differently(wrong: bool) -> Handmade:
+    tale = Handmade()
+    tale.fault(1, Isolate(how="stall", node="n3"))
+    tale.put("a", end="UNAVAILABLE")
+    tale.put("b")
+    tale.heal(1)
+    tale.settle({"k": {"n1": ["a", "b"], "n2": ["b"] if wrong else ["a", "b"], "n3": ["a", "b"]}})
+    return tale
+
+
+@plant("AE-02")
+def root_is_constant(wrong: bool) -> Handmade:
+    tale = Handmade()
+    tale.put("a")
+    tale.data = {("n1", "k"): b"a", ("n2", "k"): b"b"}
+    replicas = (replica({"k": b"a"}, root="constant"),)
+    tale.look(changes={"n1": {"replicas": replicas}} if wrong else {})
+    return tale
+
+
+@plant("AE-02")
+def root_is_not_renewed(wrong: bool) -> Handmade:
+    tale = Handmade()
+    tale.put("a")
+    tale.data = {(node, "k"): b"a" for node in tale.nodes}
+    stale = msgspec.structs.replace(replica({"k": b"a"}), root="f" * 64)
+    tale.settle({"k": ["a"]}, changes={"n2": {"replicas": (stale,)}} if wrong else {})
+    return tale
+
+
+@plant("AE-03")
+def idle_cluster_repairs(wrong: bool) -> Handmade:
+    tale = Handmade()
+    tale.put("a")
+    tale.data = {(node, "k"): b"a" for node in tale.nodes}
+    busy = msgspec.structs.replace(NOBODY, anti_entropy_repairs=3, transfers=1)
+    tale.settle({"k": ["a"]}, changes={"n2": {"counters": busy}} if wrong else {})
+    return tale
+
+
+@plant("AE-05")
+def stand_in_keeps_a_replica(wrong: bool) -> Handmade:
+    tale = Handmade(configuration=Configuration(nodes=4))
+    tale.put("a")
+    tale.data = {(node, "k"): b"a" for node in ("n1", "n2", "n3")}
+    tale.settle({"k": ["a"]}, changes={"n4": {"replicas": (replica({"k": b"a"}),)}} if wrong else {})
+    return tale
+
+
+@plant("RR-01")
+def stale_replica_stays_stale(wrong: bool) -> Handmade:
+    hour = 3_600_000
+    tale = Handmade(configuration=Configuration(nodes=3, anti_entropy_interval_ms=hour, handoff_interval_ms=hour))
+    tale.put("a")
+    tale.data = {(node, "k"): b"a" for node in ("n1", "n2")}
+    tale.look(condition="differ")
+    tale.get("a", r=3)
+    if not wrong:
+        tale.data["n3", "k"] = b"a"
+    tale.look(condition="equal", met=not wrong)
+    return tale
+
+
+@plant("RNG-01")
+def preference_list_lacks_a_member(wrong: bool) -> Handmade:
+    tale = Handmade(configuration=Configuration(nodes=4))
+    tale.put("a")
+    tale.look(changes={"n2": {"preference_lists": {"k": ("n1", "n2", "n3")}}} if wrong else {})
+    return tale
+
+
+@plant("RNG-01")
+def two_copies_on_one_host(wrong: bool) -> Handmade:
+    tale = Handmade(configuration=Configuration(nodes=4))
+    tale.put("a")
+    hosts = {"n1": "x", "n2": "x" if wrong else "y", "n3": "z", "n4": "y" if wrong else "x"}
+    tale.look(changes={node: {"hosts": hosts} for node in tale.nodes})
+    return tale
+
+
+@plant("RNG-02")
+def nodes_name_different_owners(wrong: bool) -> Handmade:
+    tale = Handmade()
+    tale.put("a")
+    tale.settle({"k": ["a"]}, changes={"n2": {"owners": {0: ("n2", "n1", "n3")}}} if wrong else {})
+    return tale
+
+
+BROKEN_ALIKE = {
+    "untouched_key_is_not_found": {"KV-02"},
+    "one_node_refuses_a_key": {"KV-02"},
+    "settled_state_is_not_what_was_said": {"DUR-01", "AE-01"},
+    "deleted_version_is_back_in_a_read": {"KV-13"},
+    "nodes_name_different_owners": {"RNG-01"},
+    "target_lacks_what_was_handed_off": {"AE-01"},
+}
+"""What else a planted breach rightly breaks."""
+
+parametrize = pytest.mark.parametrize(("name", "tell"), PLANTS, ids=[tell.__name__ for _, tell in PLANTS])
+
+
+@parametrize
+def test_planted_breach_is_charged(name: str, tell: Plant) -> None:
+    """The breach is charged to its requirement, and to no other that it does not break too."""
+    history = tell(True).history()
+    findings = judge(history).findings
+    broken = {each for each, finding in findings.items() if finding.breaches}
+    assert name in broken
+    assert broken - {name} <= BROKEN_ALIKE.get(tell.__name__, set())
+    for breach in findings[name].breaches:
+        story = explain(history, breach)
+        assert requirement(name).sentence in story
+        assert breach.expected in story
+        assert breach.actual in story
+
+
+@parametrize
+def test_clean_twin_holds(name: str, tell: Plant) -> None:
+    """The same history without the breach breaks nothing, and counts for the requirement."""
+    judgement = judge(tell(False).history())
+    assert [each for each, finding in judgement.findings.items() if finding.breaches] == []
+    assert judgement.findings[name].held > 0
+    assert judgement.invalid == ""

@@ -1,0 +1,116 @@
+"""What a person reads, as snapshots; and that pipes get no escape codes."""
+
+import io
+
+import msgspec
+import pytest
+from rich.console import Console
+from syrupy.assertion import SnapshotAssertion
+
+from ringcheck.engine import Run
+from ringcheck.events import CaseBegan, CaseEnded, Collected, Progress, ScheduleBegan, TargetBroke
+from ringcheck.outcome import BROKE, CONFORMS, INCONCLUSIVE, INTERRUPTED, Outcome
+from ringcheck.reports.progress import ProgressReport
+from ringcheck.reports.terminal import TerminalReport, conclusion
+from ringcheck.version import __version__
+
+
+def plain() -> Console:
+    """A console that writes into memory, as into a pipe."""
+    return Console(file=io.StringIO(), width=100, highlight=False, markup=False, emoji=False)
+
+
+def text(console: Console) -> str:
+    """What was written, without trailing blanks."""
+    assert isinstance(console.file, io.StringIO)
+    return "\n".join(line.rstrip() for line in console.file.getvalue().splitlines())
+
+
+def test_a_whole_run(outcome: Outcome, run: Run, snapshot: SnapshotAssertion) -> None:
+    """Title, table, events, stories, warnings, problems, conclusion."""
+    console = plain()
+    report = TerminalReport(console)
+    report.began(run)
+    report.ended(outcome)
+    assert text(console).replace(__version__, "VERSION") == snapshot
+
+
+def test_no_escape_codes_outside_a_terminal(outcome: Outcome, run: Run) -> None:
+    """Even what a node or a worker wrote in colours comes out plain."""
+    console = plain()
+    report = TerminalReport(console)
+    report.began(run)
+    report.ended(outcome)
+    assert "\x1b" not in text(console)
+
+
+def test_a_terminal_sees_colours_and_a_moving_picture(outcome: Outcome, run: Run) -> None:
+    """On a terminal the picture is taken away at the end."""
+    console = Console(file=io.StringIO(), width=100, force_terminal=True, highlight=False)
+    report = TerminalReport(console)
+    report.began(run)
+    report.heard(Collected(time=0.0, worker="gw0", tests=3, requirements=()))
+    report.ended(outcome)
+    assert "\x1b[" in text(console)
+    assert "0/3 tests" in text(console)
+
+
+def test_where_nothing_was_seen_only_what_broke_is_told(outcome: Outcome, run: Run) -> None:
+    """A target that never starts is one sentence, not a table of open verdicts with the same sentence in each."""
+    blind = msgspec.structs.replace(
+        outcome,
+        verdicts=outcome.verdicts[3:4],
+        others=(),
+        problems=("Node n1 ended; it wrote:\nno luck",),
+        exit_code=BROKE,
+    )
+    console = plain()
+    report = TerminalReport(console)
+    report.ended(blind)
+    assert text(console) == "\nWhat broke\n  Node n1 ended; it wrote:\n  no luck"
+
+
+@pytest.mark.parametrize(
+    ("code", "words"),
+    [
+        (CONFORMS, "conforms: 1 pass, 1 fail, 1 warning, "),
+        (INCONCLUSIVE, "inconclusive: "),
+        (BROKE, "the target or the environment broke: "),
+        (INTERRUPTED, "interrupted; this is what was found until then: "),
+    ],
+)
+def test_the_last_line_says_what_it_comes_to(outcome: Outcome, run: Run, code: int, words: str) -> None:
+    """Exit code, seed and time stand in it."""
+    line = conclusion(msgspec.structs.replace(outcome, exit_code=code), run).strip()
+    assert line.startswith(words)
+    assert f"5 schedules in 12.3 s · seed 42 · exit {code}" in line
+
+
+def test_nothing_verified_is_said(run: Run) -> None:
+    """An outcome without verdicts does not end in an empty list."""
+    assert conclusion(Outcome(), run).strip().startswith("inconclusive: nothing verified · 0 schedules")
+
+
+def test_progress_counts_and_names_what_each_worker_does(monkeypatch: pytest.MonkeyPatch) -> None:
+    """In a pipe a line comes now and then; it tells how far the run is and what is going on."""
+    monkeypatch.setattr("ringcheck.reports.progress.LINE_EVERY_S", 0.0)
+    console = plain()
+    with ProgressReport(console) as progress:
+        progress.heard(Collected(time=0.0, worker="gw0", tests=2, requirements=("KV-04",)))
+        progress.heard(CaseBegan(time=0.0, worker="gw0", test="a.py::test_requirement[KV-04]", requirements=()))
+        progress.heard(ScheduleBegan(time=0.0, worker="gw0", test="", schedule="KV-04-blind-puts", history=""))
+        progress.heard(Progress(time=0.0, worker="gw0", text="n1 killed"))
+        progress.heard(Progress(time=0.0, worker="gw0", text="settling"))
+        progress.heard(CaseEnded(time=0.0, worker="gw0", test="", requirements=(), result="passed"))
+        progress.heard(TargetBroke(time=0.0, worker="gw0", reason="Node n1 died.", fatal=False))
+    lines = [line.replace(", 0 s", "").rstrip() for line in text(console).splitlines()]
+    assert lines == [
+        "0/2 tests",
+        "0/2 tests  gw0 test_requirement[KV-04]",
+        "0/2 tests  gw0 KV-04-blind-puts",
+        "0/2 tests  gw0 KV-04-blind-puts: n1 killed",
+        "0/2 tests  gw0 KV-04-blind-puts: settling",
+        "1/2 tests",
+        "Node n1 died.",
+        "1/2 tests",
+    ]

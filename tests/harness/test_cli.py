@@ -1,0 +1,116 @@
+"""The command line as a program: its help, its errors, its exit codes."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from ringcheck import __version__, cli
+from ringcheck.errors import HistoryError, TargetError, UsageError
+
+
+def ringcheck(*arguments: str, cwd: Path | None = None) -> subprocess.CompletedProcess[str]:
+    """Run the program."""
+    return subprocess.run(
+        [sys.executable, "-m", "ringcheck", *arguments],
+        cwd=cwd, capture_output=True, text=True, timeout=60, check=False,
+    )  # fmt: skip
+
+
+def assert_one_sentence(done: subprocess.CompletedProcess[str], code: int, *words: str) -> None:
+    """It ended with this code, and said why in one sentence that holds these words."""
+    assert done.returncode == code, done.stderr
+    assert done.stderr.startswith("ringcheck: ")
+    assert done.stderr.count("\n") == 1, done.stderr
+    for word in words:
+        assert word in done.stderr
+
+
+def test_version() -> None:
+    """--version prints the one version of the package."""
+    assert ringcheck("--version").stdout == f"ringcheck, version {__version__}\n"
+
+
+def test_help_lists_every_command_and_imports_none() -> None:
+    """--help is quick: it loads neither gRPC nor pytest."""
+    code = "import sys; from ringcheck import cli; cli.code_of(['--help']); sys.exit('grpc' in sys.modules)"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60, check=False)
+    assert done.returncode == 0
+    for name in cli.COMMANDS:
+        assert f"\n  {name} " in done.stdout
+
+
+@pytest.mark.parametrize("name", cli.COMMANDS)
+def test_every_command_has_help(name: str) -> None:
+    """Each listed command exists and explains itself."""
+    done = ringcheck(name, "--help")
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.startswith(f"Usage: ringcheck {name}")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (("rnu",), ("rnu",)),
+        (("run", "--nodes", "none"), ("--nodes", "none")),
+        (("run", "--nodes", "0"), ("--nodes", "0")),
+        (("run", "--only", "KV-99"), ("KV-99", "KV-01")),
+        (("run", "--", "mynode", "--verbose"), ("{config}", "0 times")),
+        (("run", "--toxiproxy", "/no/such/server"), ("/no/such/server",)),
+    ],
+)
+def test_wrong_use_is_one_sentence_and_2(arguments: tuple[str, ...], words: tuple[str, ...], tmp_path: Path) -> None:
+    """What the user mistyped is said in one sentence, and nothing is started or written."""
+    assert_one_sentence(ringcheck(*arguments, cwd=tmp_path), 2, *words)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_command_that_does_not_exist_is_4(tmp_path: Path) -> None:
+    """A target that cannot be found is the target's failure, found before anything is started."""
+    assert_one_sentence(ringcheck("run", "--", "no-such-node", "{config}", cwd=tmp_path), 4, "no-such-node")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_results_folder_that_cannot_be_written_is_2(tmp_path: Path) -> None:
+    """A results folder below a file is wrong use."""
+    (tmp_path / "file").touch()
+    assert_one_sentence(ringcheck("run", "--out", "file/results", cwd=tmp_path), 2, "file/results", "--out")
+
+
+@pytest.mark.parametrize("error", [UsageError, TargetError, HistoryError])
+def test_errors_carry_their_exit_codes(
+    error: type[UsageError], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Whatever command raises one of our errors, its sentence and its code reach the user."""
+    monkeypatch.setattr(cli.cli, "main", _raiser(error("What was seen; what to do.")))
+    assert cli.code_of(["run"]) == error.exit_code
+    assert capsys.readouterr().err == "ringcheck: What was seen; what to do.\n"
+
+
+def test_a_bug_of_ours_says_so_and_keeps_its_traceback(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    """An unexpected exception is one sentence, exit 4, and a file with the traceback."""
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
+    monkeypatch.setattr(cli.cli, "main", _raiser(KeyError("n1")))
+    assert cli.code_of(["run"]) == 4
+    (file,) = tmp_path.iterdir()
+    said = capsys.readouterr().err
+    assert "bug in ringcheck" in said
+    assert str(file) in said
+    assert "KeyError" in file.read_text()
+
+
+def test_ctrl_c_is_130(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    """An interrupted command says so and ends with 130."""
+    monkeypatch.setattr(cli.cli, "main", _raiser(KeyboardInterrupt()))
+    assert cli.code_of(["check"]) == 130
+    assert capsys.readouterr().err == "ringcheck: Interrupted.\n"
+
+
+def _raiser(error: BaseException) -> object:
+    def fail(*_: object, **__: object) -> None:
+        raise error
+
+    return fail

@@ -1,0 +1,191 @@
+"""What the fixture `conform` tells pytest: failed, xfailed, skipped or nothing; and when it gives up."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from ringcheck import history as happened
+from ringcheck.conform import PATIENCE, Conform, Settings, doubts_of, worth_telling
+from ringcheck.errors import TargetError
+from ringcheck.events import Event, EventLog, Follower, ScheduleEnded, TargetBroke
+from ringcheck.history import Header, History
+from ringcheck.judging.verdict import Breach, Finding, Judgement
+from ringcheck.plugin import GIVEN_UP
+from ringcheck.schedule import Schedule
+from ringcheck.worlds import World
+from ringcheck_chaos.faults import Isolate
+
+SCHEDULE = Schedule(name="KV-04 of old", namespace="a1b2c3", requirements=("KV-04",), steps=())
+RANDOM = Schedule(name="random-1", namespace="d4e5f6", steps=())
+PROFILES = ("kv", "describe", "ring", "inspect", "peer")
+
+
+class FakeWorld:
+    """Answers every schedule with an empty history, or by failing."""
+
+    def __init__(self, error: TargetError | None = None) -> None:
+        self.error = error
+        self.closed = False
+
+    def carry_out(self, schedule: Schedule, path: Path) -> History:
+        """Do nothing of it."""
+        if self.error:
+            raise self.error
+        header = Header(
+            ringcheck="0", started="", command=(), nodes={}, network="", versions={}, seed=0, schedule=schedule
+        )
+        return History(header=header, events=(), footer=None)
+
+    def close(self) -> None:
+        """Remember it."""
+        self.closed = True
+
+
+def judgement(requirement: str = "KV-04", *, held: int = 0, broken: bool = False, **rest: Any) -> Judgement:
+    """What a judge says of one requirement."""
+    breaches = (Breach(requirement=requirement, expected="Both.", actual="One."),) if broken else ()
+    finding = Finding(requirement=requirement, held=held, breaches=breaches)
+    return Judgement(**{"schedule": "s", "profiles": PROFILES, "findings": {requirement: finding}, **rest})
+
+
+Rig = Callable[..., Conform]
+
+
+@pytest.fixture
+def rig(tmp_path: Path, request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Rig:
+    """Makes a Conform whose judge always says the same, with its events under `events`."""
+
+    def make(
+        says: Judgement, world: World | None = None, *, only: tuple[str, ...] = (), worker: str = "gw0"
+    ) -> Conform:
+        monkeypatch.setattr("ringcheck.conform.judge", lambda _: says)
+        monkeypatch.setattr("ringcheck.conform.explain", lambda _, breach: f"story of {breach.requirement}")
+        log = EventLog(tmp_path / "events", worker)
+        request.addfinalizer(log.close)
+        conform = Conform(Settings(out=tmp_path, only=only), worker, log, lambda *_: world or FakeWorld())
+        conform.begin_test(request.node)
+        return conform
+
+    return make
+
+
+def events(folder: Path) -> list[Event]:
+    """What was logged."""
+    return list(Follower(folder / "events").news())
+
+
+def test_what_holds_passes_and_is_recorded(rig: Rig, tmp_path: Path) -> None:
+    """The judgement is returned, and logged with the path of the history."""
+    says = judgement(held=2)
+    assert rig(says)(SCHEDULE) == says
+    (ended,) = [event for event in events(tmp_path) if isinstance(event, ScheduleEnded)]
+    assert ended.judgement == says
+    assert ended.history == str(tmp_path / "histories" / "KV-04-of-old-a1b2c3.jsonl")
+
+
+def test_a_broken_must_fails_the_test_with_its_story(rig: Rig) -> None:
+    """The failure is the story, with no traceback of ours."""
+    with pytest.raises(
+        pytest.fail.Exception, match=r"story of KV-04\n\n.*ringcheck check .*/KV-04-of-old-a1b2c3\.jsonl"
+    ) as failed:
+        rig(judgement(broken=True))(SCHEDULE)
+    assert failed.value.pytrace is False
+
+
+def test_a_broken_should_xfails_the_test(rig: Rig) -> None:
+    """It is visible, and fails nobody's build."""
+    with pytest.raises(pytest.xfail.Exception, match="story of KV-10"):
+        rig(judgement("KV-10", broken=True))(RANDOM)
+
+
+def test_a_breach_of_what_was_not_selected_does_not_fail(rig: Rig) -> None:
+    """--only decides what counts."""
+    assert rig(judgement("DUR-01", broken=True), only=("KV-04",))(RANDOM).findings["DUR-01"].breaches
+
+
+@pytest.mark.parametrize(
+    ("says", "reason"),
+    [
+        (judgement(), "KV-04 inconclusive: its event never happened"),
+        (judgement("KV-01", held=1), "KV-04 inconclusive"),
+        (judgement(held=1, profiles=("describe",)), "KV-04 skipped: the target does not declare kv"),
+        (judgement(held=1, broken=True, invalid="The cut of n1 did not bite."), "inconclusive: The cut of n1"),
+    ],
+)
+def test_what_could_not_be_verified_skips(rig: Rig, says: Judgement, reason: str) -> None:
+    """Nothing verified is never a pass: the test is skipped with the reason."""
+    with pytest.raises(pytest.skip.Exception, match=reason):
+        rig(says)(SCHEDULE)
+
+
+def test_a_random_schedule_owes_no_requirement(rig: Rig) -> None:
+    """It is written for none, so none can be missing."""
+    assert doubts_of((), judgement()) == []
+    rig(judgement())(RANDOM)
+
+
+def test_a_target_that_never_starts_is_given_up_at_once(
+    rig: Rig, tmp_path: Path, request: pytest.FixtureRequest
+) -> None:
+    """The first schedule's failure is fatal: the rest is skipped, and trying again does not start it again."""
+    conform = rig(judgement(), FakeWorld(TargetError("Node n1 never got healthy.")))
+    for _ in range(2):
+        with pytest.raises(pytest.fail.Exception, match="never got healthy"):
+            conform(SCHEDULE)
+    (broke,) = [event for event in events(tmp_path) if isinstance(event, TargetBroke)]
+    assert broke.fatal
+    assert broke.exit_code == 4
+    # The stash is this very run's: leave no trace in it, or pytest would skip the tests that follow.
+    given_up = request.config.stash[GIVEN_UP]
+    del request.config.stash[GIVEN_UP]
+    assert given_up == "Node n1 never got healthy."
+
+
+def test_a_target_that_breaks_now_and_then_is_not(rig: Rig, tmp_path: Path, request: pytest.FixtureRequest) -> None:
+    """After a success, so many failures in a row are borne; one more is not."""
+    world = FakeWorld()
+    conform = rig(judgement(held=1), world)
+    conform(SCHEDULE)
+    world.error = TargetError("Node n2 did not come back.")
+    for _ in range(PATIENCE):
+        with pytest.raises(pytest.fail.Exception):
+            conform(SCHEDULE)
+    del request.config.stash[GIVEN_UP]
+    assert [event.fatal for event in events(tmp_path) if isinstance(event, TargetBroke)] == [False, False, True]
+
+
+def test_a_run_of_its_own_ends_with_the_targets_code(rig: Rig, request: pytest.FixtureRequest) -> None:
+    """Without xdist, pytest itself is ended, with exit code 4."""
+    conform = rig(judgement(), FakeWorld(TargetError("No such command.")), worker="main")
+    with pytest.raises(pytest.exit.Exception) as ended:
+        conform(SCHEDULE)
+    del request.config.stash[GIVEN_UP]
+    assert ended.value.returncode == 4
+
+
+def test_a_history_that_broke_fails_unless_it_shows_a_breach(rig: Rig) -> None:
+    """What was found before the target broke stands."""
+    with pytest.raises(pytest.fail.Exception, match="Node n3 died"):
+        rig(judgement(held=1, broke="Node n3 died."))(SCHEDULE)
+    with pytest.raises(pytest.fail.Exception, match="story of KV-04"):
+        rig(judgement(broken=True, broke="Node n3 died."))(SCHEDULE)
+
+
+def test_the_world_is_closed_once_it_was_opened(rig: Rig) -> None:
+    """Leaving the context closes the world."""
+    world = FakeWorld()
+    with rig(judgement(held=1), world) as conform:
+        conform(SCHEDULE)
+        assert not world.closed
+    assert world.closed
+
+
+def test_only_what_a_watcher_wants_is_told() -> None:
+    """Faults are; single operations are too many."""
+    fault = happened.FaultBegan(
+        time=1.0, began=0.9, fault_id=1, fault=Isolate(how="drop", node="n1"), bit=True, proof=""
+    )
+    assert worth_telling(fault) == "n1 isolated (links dropping everything)"
+    assert worth_telling(happened.Ok(time=1.0, operation=1)) == ""

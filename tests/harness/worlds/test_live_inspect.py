@@ -1,0 +1,127 @@
+"""The live world on nodes that can be looked into: the reference, started by its command like anyone's."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import msgspec
+import pytest
+
+from ringcheck.history import Converged, Diverged, Event, History, Invoke, Observation
+from ringcheck.quiet import owners_seen, states_of
+from ringcheck.schedule import Configuration, Elapse, Inject, Kill, Observe, Put, Restart, Schedule, Settle, Step
+from ringcheck.target import Target
+from ringcheck.worlds.live import LiveWorld
+from ringcheck_chaos.faults import Isolate
+
+pytestmark = pytest.mark.slow
+
+QUICK = Configuration(nodes=4, n=3, r=2, w=2, request_timeout_ms=1000, replica_timeout_ms=150)
+HOUR_MS = 3_600_000
+KEYS = "abcdef"
+
+
+@pytest.fixture(scope="module")
+def world() -> Iterator[LiveWorld]:
+    """One world, which keeps or drops its cluster as it sees fit."""
+    with LiveWorld(Target.from_command(), toxiproxy="embedded") as world:
+        yield world
+
+
+def plan(name: str, *steps: Step, configuration: Configuration = QUICK) -> Schedule:
+    """A schedule with these steps, on keys of its own."""
+    return Schedule(name=name, namespace=name, configuration=configuration, steps=steps)
+
+
+def puts(node: str, first: int = 1) -> list[Put]:
+    """A Put of every key through one node."""
+    return [Put(id=first + number, node=node, key=key, value=f"v{first + number}") for number, key in enumerate(KEYS)]
+
+
+def observations(history: History, why: str) -> list[Observation]:
+    """The observations that were made for this reason."""
+    return [event for event in history.events if isinstance(event, Observation) and event.why == why]
+
+
+def only(history: History, kind: type[Event]) -> Event:
+    """The one event of this kind."""
+    [event] = [event for event in history.events if isinstance(event, kind)]
+    return event
+
+
+def test_converged_cluster_is_seen_twice_before_the_final_reads(world: LiveWorld, tmp_path: Path) -> None:
+    """A Settle ends with two quiet looks one request time-out apart, and only then reads, since reads repair."""
+    history = world.carry_out(plan("settle", *puts("n1"), Settle()), tmp_path / "h.jsonl")
+    [start], [converged], [held] = (observations(history, why) for why in ("start", "converged", "held"))
+    settled = only(history, Converged)
+    assert isinstance(settled, Converged)
+    assert settled.by == "inspect"
+    assert held.began - converged.time >= QUICK.request_timeout_ms / 1000
+    assert all(event.time >= settled.time for event in history.events if isinstance(event, Invoke) and event.final)
+    for seen in (start, converged, held):
+        assert set(seen.nodes) == set(QUICK.node_ids)
+        assert set(seen.partitions) == set(KEYS)
+        assert all(set(node.preference_lists) == set(KEYS) for node in seen.nodes.values())
+    for node in held.nodes.values():
+        assert node.counters is not None
+        assert {replica.root for replica in node.replicas} >= {replica.scan_root for replica in node.replicas}
+        assert all(replica.root == replica.scan_root == replica.computed_root for replica in node.replicas)
+    for number, key in enumerate(KEYS, start=1):
+        names = owners_seen(held)[held.partitions[key]]
+        assert [len(states_of(held, key)), len(set(states_of(held, key)))] == [3, 1]
+        entries = [entry for replica in held.nodes[names[0]].replicas for entry in replica.entries]
+        assert next(each.values for each in entries if each.key == key) == (f"v{number}",)
+
+
+def test_hints_are_seen_until_their_target_is_back(world: LiveWorld, tmp_path: Path) -> None:
+    """An Observe waits for a hint for the node it names; after the Settle nobody holds one."""
+    history = world.carry_out(
+        plan(
+            "hints",
+            Kill(nodes=("n4",)),
+            Elapse(detections=1.2),
+            *puts("n1"),
+            Observe(until="hint", node="n4"),
+            Restart(nodes=("n4",)),
+            Settle(),
+        ),
+        tmp_path / "h.jsonl",
+    )
+    [seen] = observations(history, "observe")
+    assert (seen.met, seen.condition) == (True, "hint")
+    assert "n4" not in seen.nodes
+    assert "n4" in {hint.target for node in seen.nodes.values() for hint in node.hints}
+    [held] = observations(history, "held")
+    assert [node.hints for node in held.nodes.values()] == [()] * 4
+
+
+def test_cluster_that_does_not_converge_is_told_with_partition_replicas_and_key(
+    world: LiveWorld, tmp_path: Path
+) -> None:
+    """Without handoff and anti-entropy a stale home stays stale: Diverged names it, and the reads follow still."""
+    lame = msgspec.structs.replace(
+        QUICK,
+        nodes=3,
+        handoff_interval_ms=HOUR_MS,
+        anti_entropy_interval_ms=HOUR_MS,
+        convergence_deadline_ms=1500,
+    )
+    history = world.carry_out(
+        plan(
+            "lame",
+            Inject(id=1, fault=Isolate(how="down", node="n3")),
+            Elapse(detections=1.2),
+            Put(id=1, node="n1", key="a", value="one"),
+            Observe(until="differ", key="a"),
+            Settle(),
+            configuration=lame,
+        ),
+        tmp_path / "h.jsonl",
+    )
+    [seen] = observations(history, "observe")
+    assert seen.met
+    diverged = only(history, Diverged)
+    assert isinstance(diverged, Diverged)
+    assert any("n3" in reason and "key 'a'" in reason for reason in diverged.reasons)
+    assert diverged.time - diverged.healed >= 1.5
+    assert len(observations(history, "diverged")) == 1
+    assert len([event for event in history.events if isinstance(event, Invoke) and event.final]) == 3

@@ -1,0 +1,113 @@
+"""The NodeConfig file: what is accepted, and the sentence for what is not."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from ringcheck_reference.core.config import Limits
+from ringcheck_reference.shell.config import ConfigError, Settings, load
+
+
+@pytest.fixture
+def good(tmp_path: Path) -> dict[str, Any]:
+    """A NodeConfig of three nodes, with nothing but what is required."""
+    return {
+        "nodeId": "n1",
+        "listenAddress": "127.0.0.1:20001",
+        "dataDirectory": str(tmp_path),
+        "n": 3,
+        "r": 2,
+        "w": 2,
+        "partitionCount": 16,
+        "members": [{"nodeId": name, "weight": 1} for name in ("n1", "n2", "n3")],
+        "addressBook": {"n2": "127.0.0.1:20002", "n3": "127.0.0.1:20003"},
+    }
+
+
+def load_json(tmp_path: Path, config: dict[str, Any]) -> Settings:
+    """What the node makes of `config`, by way of a file."""
+    path = tmp_path / "config.json"
+    path.write_text(json.dumps(config))
+    return load(path)
+
+
+def test_defaults_fill_in(good: dict[str, Any], tmp_path: Path) -> None:
+    """What is left out gets a default; what is given is kept, times in seconds."""
+    settings = load_json(tmp_path, good | {"requestTimeoutMs": 1500, "limits": {"maxSiblings": 7}, "seed": "9"})
+    assert settings.core.request_timeout == 1.5
+    assert settings.core.gossip_interval == 0.2
+    assert settings.core.limits == Limits(max_siblings=7)
+    assert settings.detection_deadline_ms == 1000
+    assert settings.seed == 9
+    assert settings.address_book == {"n2": "127.0.0.1:20002", "n3": "127.0.0.1:20003"}
+
+
+def test_the_message_limit_follows_the_others(good: dict[str, Any], tmp_path: Path) -> None:
+    """Left to the node, it leaves room for the largest set of siblings."""
+    limits = load_json(tmp_path, good | {"limits": {"maxValueBytes": 1 << 20}}).core.limits
+    assert limits.max_message_bytes > limits.max_siblings << 20
+
+
+def test_the_own_address_may_stand_in_the_book(good: dict[str, Any], tmp_path: Path) -> None:
+    """A book may list every node that may ever exist; only the other members' addresses are dialled."""
+    good["addressBook"] |= {"n1": "127.0.0.1:20001", "n9": "127.0.0.1:20009"}
+    assert set(load_json(tmp_path, good).address_book) == {"n2", "n3"}
+
+
+WRONG: list[tuple[dict[str, Any], str]] = [
+    ({"nodeId": "n9"}, "node_id 'n9' is not among the members"),
+    ({"nodeId": ""}, "node_id '' is not among the members"),
+    ({"members": []}, "members is empty"),
+    ({"members": [{"weight": 1}]}, r"members\[0\] has no node_id"),
+    ({"members": [{"nodeId": "n1", "weight": 1}] * 2}, "members has 'n1' twice"),
+    ({"members": [{"nodeId": "n1"}]}, "member 'n1' has weight 0"),
+    ({"n": 0}, "n is 0"),
+    ({"r": 0}, "r is 0; it must lie between 1 and n, which is 3"),
+    ({"r": 4}, "r is 4"),
+    ({"w": 0}, "w is 0"),
+    ({"w": 4}, "w is 4"),
+    (
+        {"members": [{"nodeId": name, "weight": 1, "host": "h"} for name in ("n1", "n2", "n3")]},
+        r"w is 2, but the members have 1 host\(s\)",
+    ),
+    ({"partitionCount": 0}, "partition_count is 0"),
+    ({"seeds": ["n2", "n7"]}, "seeds name 'n7'"),
+    ({"listenAddress": "20001"}, "listen_address is '20001'; write it as host:port"),
+    ({"listenAddress": "localhost:0"}, "listen_address is 'localhost:0'"),
+    ({"listenAddress": "localhost:70000"}, "listen_address is 'localhost:70000'"),
+    ({"addressBook": {"n2": "127.0.0.1:20002"}}, "address_book lacks 'n3'"),
+    ({"addressBook": {"n2": "127.0.0.1:20002", "n3": "n3"}}, r"address_book\['n3'\] is 'n3'"),
+    ({"dataDirectory": ""}, "data_directory is empty"),
+    ({"dataDirectory": "/does/not/exist"}, "data_directory /does/not/exist does not exist"),
+    ({"limits": {"maxMessageBytes": 1000}}, "limits.max_message_bytes is 1000"),
+    ({"colour": "red"}, "is no NodeConfig in protobuf's JSON mapping"),
+    ({"n": -1}, "is no NodeConfig in protobuf's JSON mapping"),
+]
+
+
+@pytest.mark.parametrize(("change", "sentence"), WRONG, ids=[f"{sentence[:24]}" for _, sentence in WRONG])
+def test_what_is_wrong_is_said(good: dict[str, Any], tmp_path: Path, change: dict[str, Any], sentence: str) -> None:
+    """Each mistake is one sentence on one line, which names the file and what was seen."""
+    with pytest.raises(ConfigError, match=sentence) as caught:
+        load_json(tmp_path, good | change)
+    message = str(caught.value)
+    assert "config.json" in message
+    assert "\n" not in message
+    assert message.endswith(".")
+
+
+def test_a_file_that_is_not_there(tmp_path: Path) -> None:
+    """A missing file is named."""
+    with pytest.raises(ConfigError, match=r"Cannot read the NodeConfig .*absent.json: No such file"):
+        load(tmp_path / "absent.json")
+
+
+@pytest.mark.parametrize(("content", "sentence"), [(b"{", "is no NodeConfig"), (b"\xff", "is not UTF-8")])
+def test_a_file_that_is_no_json(tmp_path: Path, content: bytes, sentence: str) -> None:
+    """Text that is no JSON, and bytes that are no text, are called that."""
+    path = tmp_path / "config.json"
+    path.write_bytes(content)
+    with pytest.raises(ConfigError, match=sentence):
+        load(path)

@@ -1,0 +1,111 @@
+"""The command: its exit codes, and the one sentence when something is wrong."""
+
+import json
+import signal
+import socket
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from ringcheck_reference.core.effects import PutReplica
+from ringcheck_reference.shell.store import DATABASE_NAME, Store
+
+
+def command(*arguments: str, **options: Any) -> subprocess.CompletedProcess[str]:
+    """Run `python -m ringcheck_reference` to its end."""
+    return subprocess.run(
+        [sys.executable, "-m", "ringcheck_reference", *arguments],
+        capture_output=True,
+        text=True,
+        timeout=20,
+        check=False,
+        **options,
+    )
+
+
+def only_sentence(result: subprocess.CompletedProcess[str]) -> str:
+    """The one line on stderr; nothing else was printed."""
+    assert result.stdout == ""
+    (line,) = result.stderr.splitlines()
+    assert line.startswith("ringcheck_reference: ")
+    assert line.endswith(".")
+    return line
+
+
+def test_a_wrong_config_is_2(tmp_path: Path) -> None:
+    """A configuration that cannot be used ends the command with 2."""
+    path = tmp_path / "config.json"
+    path.write_text('{"nodeId": "n1"}')
+    result = command(str(path))
+    assert result.returncode == 2
+    assert "members is empty" in only_sentence(result)
+
+
+def test_a_missing_config_is_2(tmp_path: Path) -> None:
+    """So does a file that is not there, and a command line without one."""
+    result = command(str(tmp_path / "absent.json"))
+    assert result.returncode == 2
+    assert "No such file" in only_sentence(result)
+    assert command().returncode == 2
+
+
+def test_an_address_that_is_taken_is_3(make_nodes: Any) -> None:
+    """A second node on an address ends with 3 and names the address; the first is left alone."""
+    (node,) = make_nodes(1)
+    host, _, port = node.config["listenAddress"].rpartition(":")
+    node.config_path.write_text(json.dumps(node.config))
+    with socket.socket() as squatter:
+        squatter.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
+        squatter.bind((host, int(port)))
+        squatter.listen()
+        result = command(str(node.config_path))
+    assert result.returncode == 3
+    assert f"Cannot listen on {host}:{port}: Address already in use" in only_sentence(result)
+
+
+def test_a_data_directory_in_use_is_3(start_nodes: Any, make_nodes: Any) -> None:
+    """Two nodes never share a directory."""
+    (node,) = start_nodes(1)
+    (other,) = make_nodes(1)
+    path = other.config_path
+    path.write_text(json.dumps(other.config | {"dataDirectory": node.config["dataDirectory"]}))
+    result = command(str(path))
+    assert result.returncode == 3
+    assert "is in use by another node" in only_sentence(result)
+    assert node.end(signal.SIGTERM) == 0
+
+
+def test_a_damaged_database_is_3(make_nodes: Any) -> None:
+    """A database that cannot be read through is said to be damaged, and nothing is served from it."""
+    (node,) = make_nodes(1)
+    directory = Path(node.config["dataDirectory"])
+    store = Store(directory, lambda *_: None)
+    store.persist([PutReplica(b"%d" % number, b"state" * 100) for number in range(200)], lambda _: None)
+    store.close()
+    with (directory / DATABASE_NAME).open("r+b") as database:
+        database.seek(4096)
+        database.write(b"\xff" * 40_000)
+    node.config_path.write_text(json.dumps(node.config))
+    result = command(str(node.config_path))
+    assert result.returncode == 3
+    assert f"The database in {directory} is damaged" in only_sentence(result)
+
+
+@pytest.mark.parametrize("level", ["loud", "5"])
+def test_a_wrong_log_level_is_2(tmp_path: Path, level: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A mistake in RINGCHECK_LOG is said like any other."""
+    monkeypatch.setenv("RINGCHECK_LOG", level)
+    result = command(str(tmp_path / "absent.json"))
+    assert result.returncode == 2
+    assert f"RINGCHECK_LOG is '{level}'" in only_sentence(result)
+
+
+def test_help_and_version() -> None:
+    """Both answer on stdout with 0."""
+    for option, expected in (("--help", "RINGCHECK_LOG"), ("--version", "ringcheck-reference 0.")):
+        result = command(option)
+        assert result.returncode == 0
+        assert expected in result.stdout

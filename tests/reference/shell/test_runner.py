@@ -1,0 +1,270 @@
+"""The runner: effects in their order, time, calls, and what happens when the core or a peer errs."""
+
+import asyncio
+from collections.abc import Callable, Coroutine, Sequence
+from typing import Any, cast
+
+import pytest
+
+from dynamo_node.v1 import peer_pb2
+from ringcheck_reference.core.effects import (
+    DiskWrite,
+    Effect,
+    Failure,
+    GetResult,
+    Persist,
+    PutReplica,
+    Reply,
+    Send,
+)
+from ringcheck_reference.core.messages import (
+    Caller,
+    CallId,
+    ClientGet,
+    Code,
+    Found,
+    Lost,
+    Message,
+    PeerAnswer,
+    PeerRequest,
+    Persisted,
+    PersistFailed,
+    Ping,
+    Pong,
+    Read,
+    Sender,
+    Unsent,
+)
+from ringcheck_reference.core.node import Node
+from ringcheck_reference.core.versions import State
+from ringcheck_reference.shell.runner import Runner
+from ringcheck_reference.shell.store import Done, Store
+
+CALLER = Caller("n2", "i", 1)
+
+
+class Core:
+    """Answers what a test tells it to, and keeps what it is given."""
+
+    def __init__(self) -> None:
+        self.taken: list[tuple[Sender, Message]] = []
+        self.react: Callable[[Sender, Message], list[Effect]] = lambda _sender, _message: []
+        self.deadline: float | None = None
+        self.ticks: list[float] = []
+        self.ticked = asyncio.Event()
+
+    def receive(self, _now: float, sender: Sender, message: Message) -> list[Effect]:
+        """See Node."""
+        self.taken.append((sender, message))
+        return self.react(sender, message)
+
+    def tick(self, now: float) -> list[Effect]:
+        """See Node."""
+        self.ticks.append(now)
+        self.ticked.set()
+        self.deadline = None
+        return []
+
+    def next_deadline(self) -> float | None:
+        """See Node."""
+        return self.deadline
+
+
+class World:
+    """Everything around the core: a disk, streams, and a log of what reached them in which order."""
+
+    def __init__(self) -> None:
+        self.log: list[Any] = []
+        self.waiting: list[Done] = []
+        self.refuses = False
+        self.core = Core()
+        self.runner = Runner(cast("Node", self.core), "n1", cast("Store", self))
+        self.runner.connect(self, self)
+
+    def persist(self, writes: Sequence[DiskWrite], done: Done) -> None:
+        """See Store."""
+        self.log.append(writes)
+        self.waiting.append(done)
+
+    def send(self, peer: str, request: peer_pb2.ExchangeRequest) -> None:
+        """See Outgoing. Refuses at once when told to, as a link without a stream does."""
+        self.log.append((peer, request))
+        if self.refuses:
+            self.runner.unsent(peer, (request.request_id,))
+
+    def heard_from(self, peer: str) -> None:
+        """See Outgoing."""
+        self.log.append(peer)
+
+    def answer(self, caller: Caller, response: peer_pb2.ExchangeResponse) -> None:
+        """See Incoming."""
+        self.log.append((caller, response))
+
+
+def run(test: Callable[[World], Coroutine[Any, Any, None]]) -> None:
+    """Run an asynchronous test in a world of its own."""
+
+    async def main() -> None:
+        await asyncio.wait_for(test(World()), 5)
+
+    asyncio.run(main())
+
+
+def test_effects_happen_in_their_order() -> None:
+    """Disk, peers and callers see effects in the order of the list."""
+
+    async def test(world: World) -> None:
+        writes = (PutReplica(b"k", b"s"),)
+        world.core.react = lambda _sender, _message: [
+            Send("n2", PeerRequest(5, Ping())),
+            Persist(1, writes),
+            Send(CALLER, PeerAnswer(9, Pong("i"))),
+        ]
+        world.runner.asked(CALLER, peer_pb2.ExchangeRequest(request_id=9, ping=peer_pb2.Ping()))
+        assert world.core.taken == [(CALLER, PeerRequest(9, Ping()))]
+        assert world.log == [
+            ("n2", peer_pb2.ExchangeRequest(request_id=5, ping=peer_pb2.Ping())),
+            writes,
+            (
+                CALLER,
+                peer_pb2.ExchangeResponse(request_id=9, pong=peer_pb2.Pong(incarnation="i")),
+            ),
+        ]
+
+    run(test)
+
+
+def test_news_waits_until_all_effects_are_under_way() -> None:
+    """A request that cannot be sent is reported after the rest of its list, never in the middle."""
+
+    async def test(world: World) -> None:
+        world.refuses = True
+
+        def react(_sender: Sender, message: Message) -> list[Effect]:
+            if isinstance(message, Unsent):
+                return [Persist(2, ())]
+            return [Send("n2", PeerRequest(5, Ping())), Persist(1, (PutReplica(b"k", b"s"),))]
+
+        world.core.react = react
+        world.runner.peer_up("n2", peer_pb2.Hello(node_id="n2"))
+        assert world.log[1:] == [(PutReplica(b"k", b"s"),), ()]
+        assert world.core.taken[-1] == ("n2", Unsent((5,)))
+
+    run(test)
+
+
+@pytest.mark.parametrize(("reason", "news"), [(None, Persisted(1)), ("disk full", PersistFailed(1, "disk full"))])
+def test_the_core_hears_how_a_persist_ended(reason: str | None, news: Message) -> None:
+    """The disk's verdict comes back with the token, success and failure alike."""
+
+    async def test(world: World) -> None:
+        world.core.react = lambda _sender, _message: [Persist(1, ())]
+        world.runner.lost("n2", (3,))
+        world.core.react = lambda _sender, _message: []
+        world.waiting[0](reason)
+        assert world.core.taken == [("n2", Lost((3,))), ("n1", news)]
+
+    run(test)
+
+
+def test_a_call_ends_with_the_cores_reply() -> None:
+    """Each call gets its own reply, also when replies come in another order."""
+
+    async def test(world: World) -> None:
+        calls = [asyncio.create_task(world.runner.call(ClientGet(key))) for key in (b"a", b"b")]
+        await asyncio.sleep(0)
+        ids = {
+            message.key: CallId(cast("int", sender))
+            for sender, message in world.core.taken
+            if isinstance(message, ClientGet)
+        }
+        world.core.react = lambda _sender, _message: [
+            Reply(ids[b"b"], GetResult((b"B",), b"")),
+            Reply(ids[b"a"], GetResult((b"A",), b"")),
+            Reply(ids[b"a"], GetResult((b"again",), b"")),
+        ]
+        world.runner.lost("n2", (1,))
+        assert await asyncio.gather(*calls) == [GetResult((b"A",), b""), GetResult((b"B",), b"")]
+
+    run(test)
+
+
+def test_a_call_fails_when_the_core_does() -> None:
+    """The core's mistake comes out of the call that met it, and the runner goes on."""
+
+    async def test(world: World) -> None:
+        def react(_sender: Sender, _message: Message) -> list[Effect]:
+            raise ZeroDivisionError
+
+        world.core.react = react
+        with pytest.raises(ZeroDivisionError):
+            await world.runner.call(ClientGet(b"k"))
+        world.runner.lost("n2", (1,))
+        world.core.react = lambda sender, _message: (
+            [Reply(CallId(sender), GetResult((), b""))] if isinstance(sender, int) else []
+        )
+        assert await world.runner.call(ClientGet(b"k")) == GetResult((), b"")
+
+    run(test)
+
+
+def test_time_passes_for_the_core() -> None:
+    """One tick comes when the deadline is reached, not earlier, and none without a deadline."""
+
+    async def test(world: World) -> None:
+        loop = asyncio.get_running_loop()
+        deadline = loop.time() + 0.02
+        world.core.deadline = deadline
+        world.runner.start()
+        await world.core.ticked.wait()
+        assert len(world.core.ticks) == 1
+        assert world.core.ticks[0] >= deadline - 0.001
+
+    run(test)
+
+
+def test_an_answer_that_makes_no_sense_is_as_good_as_none() -> None:
+    """It counts as lost, so that it is never taken for a success."""
+
+    async def test(world: World) -> None:
+        world.runner.answered("n2", peer_pb2.ExchangeResponse(request_id=4))
+        found = peer_pb2.ExchangeResponse(request_id=5, found=peer_pb2.Found())
+        world.runner.answered("n2", found)
+        assert world.core.taken == [("n2", Lost((4,))), ("n2", PeerAnswer(5, Found(State.EMPTY)))]
+
+    run(test)
+
+
+def test_a_question_that_makes_no_sense_is_refused() -> None:
+    """The core never sees it; the peer hears why, and whether the kind or the content was wrong."""
+
+    async def test(world: World) -> None:
+        world.runner.asked(CALLER, peer_pb2.ExchangeRequest(request_id=4, gossip=peer_pb2.Gossip()))
+        world.runner.asked(CALLER, peer_pb2.ExchangeRequest(request_id=5, read=peer_pb2.Read()))
+        world.runner.asked(CALLER, peer_pb2.ExchangeRequest(request_id=6, read=peer_pb2.Read(key=b"k")))
+        assert world.core.taken == [(CALLER, PeerRequest(6, Read(b"k")))]
+        assert [(answer.request_id, answer.refusal.code) for _, answer in world.log] == [(4, 12), (5, 3)]
+
+    run(test)
+
+
+def test_a_stopping_node_finishes_calls_and_takes_no_more() -> None:
+    """Calls that are under way get their replies; later ones are sent to another node."""
+
+    async def test(world: World) -> None:
+        call = asyncio.create_task(world.runner.call(ClientGet(b"k")))
+        await asyncio.sleep(0)
+        finishing = asyncio.create_task(world.runner.finish_calls(5))
+        await asyncio.sleep(0)
+        late = await world.runner.call(ClientGet(b"k"))
+        assert isinstance(late, Failure)
+        assert late.code == Code.UNAVAILABLE
+        assert not finishing.done()
+        ((sender, _),) = world.core.taken
+        assert isinstance(sender, int)
+        world.core.react = lambda _sender, _message: [Reply(CallId(sender), GetResult((), b""))]
+        world.runner.lost("n2", (1,))
+        assert await call == GetResult((), b"")
+        await finishing
+
+    run(test)

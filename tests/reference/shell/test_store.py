@@ -1,0 +1,143 @@
+"""The disk: what is durable, in what order, and what is refused."""
+
+import queue
+import sqlite3
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from ringcheck_reference.core.effects import DropHint, PutHint, PutReplica
+from ringcheck_reference.shell.store import DATABASE_NAME, FORMAT, Store, StoreError
+
+DEADLINE_S = 10.0
+
+
+class Reports:
+    """Stands for the event loop: keeps what the commit thread announces."""
+
+    def __init__(self) -> None:
+        self._announced: queue.SimpleQueue[tuple[Callable[..., object], tuple[object, ...]]] = queue.SimpleQueue()
+        self.reasons: list[str | None] = []
+
+    def announce(self, function: Callable[..., object], *arguments: object) -> None:
+        """Take note, on the commit thread."""
+        self._announced.put((function, arguments))
+
+    def wait_for(self, count: int) -> list[str | None]:
+        """The reasons reported, once there are `count` of them."""
+        while len(self.reasons) < count:
+            function, arguments = self._announced.get(timeout=DEADLINE_S)
+            function(*arguments)
+        return self.reasons
+
+
+@pytest.fixture
+def reports() -> Reports:
+    """What stores announce."""
+    return Reports()
+
+
+@pytest.fixture
+def store(tmp_path: Path, reports: Reports) -> Iterator[Store]:
+    """An open store in an empty directory."""
+    store = Store(tmp_path, reports.announce)
+    yield store
+    store.close()
+
+
+def test_durable_rows_are_read(store: Store, reports: Reports) -> None:
+    """What was reported durable is what the tables give, replica and hints apart."""
+    store.persist((PutReplica(b"k", b"1"), PutHint("n2", b"k", b"2")), reports.reasons.append)
+    assert reports.wait_for(1) == [None]
+    assert store.replica.get(b"k") == b"1"
+    assert store.hints.get("n2", b"k") == b"2"
+    assert store.hints.get("n3", b"k") is None
+    assert list(store.replica.items()) == [(b"k", b"1")]
+    assert list(store.hints.items()) == [(("n2", b"k"), b"2")]
+
+
+def test_a_later_write_replaces_an_earlier_one(store: Store, reports: Reports) -> None:
+    """Writes take effect in the order in which they were handed in."""
+    for number in range(50):
+        store.persist((PutReplica(b"k", b"%d" % number),), reports.reasons.append)
+    reports.wait_for(50)
+    assert store.replica.get(b"k") == b"49"
+
+
+def test_drop_compares(store: Store, reports: Reports) -> None:
+    """A hint that changed after it was sent survives the drop of what was sent."""
+    store.persist((PutHint("n2", b"k", b"new"),), reports.reasons.append)
+    store.persist((DropHint("n2", b"k", b"old"),), reports.reasons.append)
+    reports.wait_for(2)
+    assert store.hints.get("n2", b"k") == b"new"
+    store.persist((DropHint("n2", b"k", b"new"),), reports.reasons.append)
+    reports.wait_for(3)
+    assert store.hints.get("n2", b"k") is None
+
+
+def test_many_writes_few_commits(store: Store, reports: Reports) -> None:
+    """What waits while one commit is under way shares the next one."""
+    for number in range(2000):
+        store.persist((PutReplica(b"%d" % number, b"state"),), reports.reasons.append)
+    assert reports.wait_for(2000) == [None] * 2000
+    assert 1 <= store.commits <= 200
+    assert len(list(store.replica.items())) == 2000
+
+
+def test_close_commits_what_waits(tmp_path: Path, reports: Reports) -> None:
+    """A graceful stop loses nothing, and the next start finds it."""
+    store = Store(tmp_path, reports.announce)
+    for number in range(100):
+        store.persist((PutReplica(b"%d" % number, b"state"),), reports.reasons.append)
+    store.close()
+    again = Store(tmp_path, reports.announce)
+    assert len(list(again.replica.items())) == 100
+    again.close()
+
+
+def test_a_failed_group_is_reported_and_undone(store: Store, reports: Reports, tmp_path: Path) -> None:
+    """When the disk refuses, the reason comes back, nothing of the group is kept, and the store goes on."""
+    with sqlite3.connect(tmp_path / DATABASE_NAME, isolation_level=None) as other:
+        other.execute(
+            "CREATE TRIGGER full BEFORE INSERT ON replica WHEN NEW.key = x'21' BEGIN SELECT RAISE(FAIL, 'no room'); END"
+        )
+    other.close()
+    store.persist((PutReplica(b"a", b"1"), PutReplica(b"!", b"2")), reports.reasons.append)
+    (reason,) = reports.wait_for(1)
+    assert reason is not None
+    assert "no room" in reason
+    assert store.replica.get(b"a") is None
+    store.persist((PutReplica(b"b", b"3"),), reports.reasons.append)
+    assert reports.wait_for(2)[1] is None
+    assert store.replica.get(b"b") == b"3"
+
+
+def test_commits_are_synchronous(store: Store) -> None:
+    """The writing connection waits for the disk: WAL with synchronous FULL (2)."""
+    assert store._writing.execute("PRAGMA synchronous").fetchone() == (2,)
+    assert store._writing.execute("PRAGMA journal_mode").fetchone() == ("wal",)
+
+
+def test_one_node_per_directory(store: Store, tmp_path: Path, reports: Reports) -> None:
+    """A second node on the same directory is refused with one sentence."""
+    with pytest.raises(StoreError, match="in use by another node"):
+        Store(tmp_path, reports.announce)
+
+
+def test_a_newer_format_is_refused(tmp_path: Path, reports: Reports) -> None:
+    """A database of a later program is left alone."""
+    with sqlite3.connect(tmp_path / DATABASE_NAME) as database:
+        database.execute(f"PRAGMA user_version = {FORMAT + 1}")
+    database.close()
+    with pytest.raises(StoreError, match=f"has format {FORMAT + 1}"):
+        Store(tmp_path, reports.announce)
+
+
+def test_what_is_no_database_is_refused(tmp_path: Path, reports: Reports) -> None:
+    """A file of something else is named in one sentence, and the directory can be taken again."""
+    (tmp_path / DATABASE_NAME).write_bytes(b"this is not a database, but it is long enough to look at" * 20)
+    with pytest.raises(StoreError, match="Cannot open the database"):
+        Store(tmp_path, reports.announce)
+    (tmp_path / DATABASE_NAME).unlink()
+    Store(tmp_path, reports.announce).close()

@@ -1,0 +1,234 @@
+"""Streams between nodes: what becomes of requests, how fast links heal, and what malformed envelopes do (nothing)."""
+
+import asyncio
+from collections.abc import AsyncIterator, Callable, Coroutine
+from contextlib import asynccontextmanager
+from typing import Any
+
+import grpc
+import grpc.aio
+
+from dynamo_node.v1 import peer_pb2
+from ringcheck_chaos import ports
+from ringcheck_reference.core.messages import Caller
+from ringcheck_reference.shell import channels
+from ringcheck_reference.shell.inbound import Inbound
+from ringcheck_reference.shell.peers import EXCHANGE, PeerLink
+
+DEADLINE_S = 5.0
+MESSAGE_BYTES = 1 << 20
+READ = peer_pb2.Read(key=b"k")
+
+
+class Asker:
+    """Listens to one link, and remembers."""
+
+    def __init__(self) -> None:
+        self.up = asyncio.Event()
+        self.news: asyncio.Queue[tuple[str, Any]] = asyncio.Queue()
+
+    def peer_up(self, peer: str, hello: peer_pb2.Hello) -> None:
+        """See LinkListener."""
+        assert hello.node_id == peer
+        self.up.set()
+
+    def answered(self, peer: str, response: peer_pb2.ExchangeResponse) -> None:
+        """See LinkListener."""
+        assert response.view_digest == b"digest"
+        self.news.put_nowait(("answered", response.request_id))
+
+    def unsent(self, peer: str, request_ids: tuple[int, ...]) -> None:
+        """See LinkListener."""
+        self.news.put_nowait(("unsent", request_ids))
+
+    def lost(self, peer: str, request_ids: tuple[int, ...]) -> None:
+        """See LinkListener."""
+        self.news.put_nowait(("lost", request_ids))
+
+    async def next(self) -> tuple[str, Any]:
+        """What is said next."""
+        return await asyncio.wait_for(self.news.get(), DEADLINE_S)
+
+
+class Answerer:
+    """Listens to incoming streams. Answers every request `times` times."""
+
+    def __init__(self, times: int = 1) -> None:
+        hello = peer_pb2.Hello(node_id="server", incarnation="i")
+        self.inbound = Inbound(hello, b"digest", frozenset({"client"}), self)
+        self.times = times
+        self.callers: list[Caller] = []
+        self.asked_once = asyncio.Event()
+
+    def peer_dialled(self, peer: str) -> None:
+        """See InboundListener."""
+        assert peer == "client"
+
+    def asked(self, caller: Caller, request: peer_pb2.ExchangeRequest) -> None:
+        """See InboundListener."""
+        assert request.view_digest in (b"digest", b"")
+        self.callers.append(caller)
+        self.asked_once.set()
+        for _ in range(self.times):
+            answer = peer_pb2.ExchangeResponse(request_id=request.request_id, found=peer_pb2.Found())
+            self.inbound.answer(caller, answer)
+
+
+@asynccontextmanager
+async def serving(answerer: Answerer, port: int) -> AsyncIterator[None]:
+    """The answerer on a server of its own, which ends at once."""
+    server = grpc.aio.server(options=channels.listening(MESSAGE_BYTES))
+    server.add_generic_rpc_handlers([answerer.inbound.handler()])
+    server.add_insecure_port(f"127.0.0.1:{port}")
+    await server.start()
+    try:
+        yield
+    finally:
+        await server.stop(None)
+
+
+@asynccontextmanager
+async def linked(asker: Asker, port: int, peer: str = "server") -> AsyncIterator[PeerLink]:
+    """A link that runs."""
+    hello = peer_pb2.Hello(node_id="client", incarnation="i", protocol=1)
+    link = PeerLink(peer, f"127.0.0.1:{port}", hello, b"digest", channels.dialling(MESSAGE_BYTES), asker)
+    task = asyncio.create_task(link.run())
+    try:
+        yield link
+    finally:
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)
+
+
+def with_port(test: Callable[[int], Coroutine[Any, Any, None]]) -> None:
+    """Run an asynchronous test with a leased port."""
+    with ports.lease(1) as lease:
+        asyncio.run(asyncio.wait_for(test(lease.ports[0]), 4 * DEADLINE_S))
+
+
+async def up(asker: Asker) -> None:
+    """Wait until the link is."""
+    await asyncio.wait_for(asker.up.wait(), DEADLINE_S)
+    asker.up.clear()
+
+
+def test_a_request_is_answered_once() -> None:
+    """An answer reaches the asker, and a repeated one does not reach it again."""
+
+    async def run(port: int) -> None:
+        asker = Asker()
+        async with serving(Answerer(times=2), port), linked(asker, port) as link:
+            await up(asker)
+            for request_id in (7, 8):
+                link.send(peer_pb2.ExchangeRequest(request_id=request_id, read=READ))
+                assert await asker.next() == ("answered", request_id)
+        assert asker.news.empty()
+
+    with_port(run)
+
+
+def test_without_a_stream_requests_are_unsent() -> None:
+    """Where nobody listens, a request is known at once to be never sent."""
+
+    async def run(port: int) -> None:
+        asker = Asker()
+        async with linked(asker, port) as link:
+            await asyncio.wait_for(link.tried.wait(), DEADLINE_S)
+            link.send(peer_pb2.ExchangeRequest(request_id=7, read=READ))
+            assert asker.news.get_nowait() == ("unsent", (7,))
+
+    with_port(run)
+
+
+def test_a_broken_stream_loses_requests_and_heals_fast() -> None:
+    """What was sent and not answered is lost, never unsent; the link is back soon after the peer."""
+
+    async def run(port: int) -> None:
+        asker, deaf = Asker(), Answerer(times=0)
+        async with linked(asker, port) as link:
+            async with serving(deaf, port):
+                await up(asker)
+                link.send(peer_pb2.ExchangeRequest(request_id=7, read=READ))
+                await asyncio.wait_for(deaf.asked_once.wait(), DEADLINE_S)
+            assert await asker.next() == ("lost", (7,))
+            async with serving(Answerer(), port):
+                before = asyncio.get_running_loop().time()
+                await up(asker)
+                healed_s = asyncio.get_running_loop().time() - before
+        assert healed_s < 0.6
+
+    with_port(run)
+
+
+def test_another_node_at_the_address_is_not_used() -> None:
+    """A wrong address book must not make one node stand for another."""
+
+    async def run(port: int) -> None:
+        asker = Asker()
+        async with serving(Answerer(), port), linked(asker, port, peer="somebody-else") as link:
+            await asyncio.wait_for(link.tried.wait(), DEADLINE_S)
+            link.send(peer_pb2.ExchangeRequest(request_id=7, read=READ))
+            assert await asker.next() == ("unsent", (7,))
+            assert not asker.up.is_set()
+
+    with_port(run)
+
+
+def test_streams_have_numbers_of_their_own() -> None:
+    """Two streams of one peer may use the same request id: their callers differ."""
+
+    async def run(port: int) -> None:
+        one, two, answerer = Asker(), Asker(), Answerer()
+        async with serving(answerer, port), linked(one, port) as first, linked(two, port) as second:
+            await up(one)
+            await up(two)
+            for link, asker in ((first, one), (second, two)):
+                link.send(peer_pb2.ExchangeRequest(request_id=7, read=READ))
+                assert await asker.next() == ("answered", 7)
+        streams = [caller.stream for caller in answerer.callers]
+        assert len(set(streams)) == 2
+        assert {caller.node for caller in answerer.callers} == {"client"}
+
+    with_port(run)
+
+
+def envelope(request_id: int, **body: Any) -> bytes:
+    """The bytes of a request."""
+    return peer_pb2.ExchangeRequest(request_id=request_id, **body).SerializeToString()
+
+
+def test_malformed_envelopes_do_no_harm() -> None:
+    """Garbage is ignored, what cannot be understood is refused, and the stream goes on."""
+
+    async def run(port: int) -> None:
+        answerer = Answerer()
+        async with serving(answerer, port), grpc.aio.insecure_channel(f"127.0.0.1:{port}") as channel:
+            exchange: Any = channel.stream_stream(EXCHANGE, response_deserializer=peer_pb2.ExchangeResponse.FromString)
+            stream = exchange()
+            sent = [
+                b"\xff\xff\xff garbage",
+                b"",
+                envelope(1, read=READ),
+                envelope(2, hello=peer_pb2.Hello(node_id="stranger")),
+                envelope(3, hello=peer_pb2.Hello(node_id="server")),
+                envelope(4, hello=peer_pb2.Hello(node_id="client")),
+                envelope(5),
+                envelope(0, read=READ),
+                envelope(6, read=READ),
+            ]
+            for data in sent:
+                await stream.write(data)
+            got = [await asyncio.wait_for(stream.read(), DEADLINE_S) for _ in range(6)]
+            stream.cancel()
+        assert [(answer.request_id, answer.WhichOneof("body")) for answer in got] == [
+            (1, "refusal"),
+            (2, "refusal"),
+            (3, "refusal"),
+            (4, "hello"),
+            (5, "refusal"),
+            (6, "found"),
+        ]
+        assert [answer.refusal.code for answer in got if answer.HasField("refusal")] == [9, 7, 7, 3]
+        assert len(answerer.callers) == 2
+
+    with_port(run)

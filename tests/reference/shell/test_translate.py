@@ -1,0 +1,151 @@
+"""Between wire and core: nothing is lost on the way, and nothing malformed gets in."""
+
+import random
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from dynamo_node.v1 import peer_pb2
+from ringcheck_reference.core.messages import (
+    AnswerBody,
+    Cause,
+    Forward,
+    Found,
+    Leaf,
+    Leaves,
+    LeavesQuery,
+    Nodes,
+    NodesQuery,
+    Outcome,
+    Ping,
+    Pong,
+    Read,
+    Refusal,
+    Replicate,
+    RequestBody,
+    Roots,
+    RootsQuery,
+    Stored,
+)
+from ringcheck_reference.core.versions import Context, Dot, State, Version
+from ringcheck_reference.shell import translate
+
+uint32 = st.integers(0, 2**32 - 1)
+uint64 = st.integers(0, 2**64 - 1)
+raw = st.binary(max_size=8)
+keys = st.binary(min_size=1, max_size=8)
+names = st.text(max_size=5)
+numbers = st.lists(uint32, max_size=4).map(tuple)
+hashes = st.lists(st.binary(min_size=32, max_size=32), max_size=3).map(tuple)
+dots = st.builds(Dot, st.sampled_from([b"a", b"b", b"c"]), st.integers(1, 5))
+
+
+@st.composite
+def states(draw: st.DrawFn) -> State:
+    """Any canonical state."""
+    live = draw(st.dictionaries(dots, raw, max_size=4))
+    context = Context.of(draw(st.lists(dots, max_size=2)), [*draw(st.lists(dots, max_size=4)), *live])
+    return State.of([Version(dot, value) for dot, value in live.items()], context)
+
+
+requests: st.SearchStrategy[RequestBody] = st.one_of(
+    st.just(Ping()),
+    st.builds(Replicate, keys, states(), names, st.sampled_from(Cause)),
+    st.builds(Read, keys),
+    st.builds(Forward, names, keys, st.none() | raw, raw, st.integers(1, 2**32 - 1)),
+    st.builds(RootsQuery, numbers),
+    st.builds(NodesQuery, uint32, st.integers(0, 2), numbers),
+    st.builds(LeavesQuery, uint32, numbers),
+)
+answers: st.SearchStrategy[AnswerBody] = st.one_of(
+    st.builds(Pong, names, st.lists(names, max_size=3).map(tuple)),
+    st.builds(Stored, st.booleans()),
+    st.builds(Found, states()),
+    st.builds(Outcome, st.integers(0, 16), names, raw),
+    st.builds(Roots, hashes),
+    st.builds(Nodes, hashes),
+    st.builds(Leaves, st.lists(st.builds(Leaf, keys, raw), max_size=3).map(tuple)),
+    st.builds(Refusal, st.integers(1, 16), names),
+)
+
+
+@given(uint64, requests)
+def test_requests_survive_the_way_there_and_back(request_id: int, body: RequestBody) -> None:
+    """Every question is the same after translation to bytes and back."""
+    data = translate.request_to_wire(request_id, body).SerializeToString()
+    envelope = peer_pb2.ExchangeRequest.FromString(data)
+    assert envelope.request_id == request_id
+    assert translate.request_from_wire(envelope) == body
+
+
+@given(uint64, answers)
+def test_answers_survive_the_way_there_and_back(request_id: int, body: AnswerBody) -> None:
+    """Every answer is the same after translation to bytes and back."""
+    data = translate.answer_to_wire(request_id, body).SerializeToString()
+    envelope = peer_pb2.ExchangeResponse.FromString(data)
+    assert envelope.request_id == request_id
+    assert translate.answer_from_wire(envelope) == body
+
+
+@given(states(), st.randoms())
+def test_the_order_on_the_wire_means_nothing(state: State, shuffling: random.Random) -> None:
+    """A peer that sends dots and versions in another order, or twice, means the same state."""
+    message = translate.state_to_wire(state)
+    repeated_fields: tuple[Any, ...] = (message.versions, message.context.vector, message.context.loose)
+    for repeated in repeated_fields:
+        shuffled = list(repeated)
+        shuffling.shuffle(shuffled)
+        del repeated[:]
+        repeated.extend(shuffled)
+    message.context.loose.extend(list(message.context.loose))
+    assert translate.state_from_wire(message) == state
+
+
+def dot(counter: int) -> peer_pb2.Dot:
+    """A dot of one actor."""
+    return peer_pb2.Dot(actor=b"a", counter=counter)
+
+
+UNCOVERED = peer_pb2.State(versions=[peer_pb2.Version(dot=dot(1))])
+TWICE = peer_pb2.State(
+    versions=[peer_pb2.Version(dot=dot(1), value=b"x"), peer_pb2.Version(dot=dot(1), value=b"y")],
+    context=peer_pb2.CausalContext(vector=[dot(1)]),
+)
+
+
+@pytest.mark.parametrize(
+    "request_",
+    [
+        peer_pb2.ExchangeRequest(),
+        peer_pb2.ExchangeRequest(gossip=peer_pb2.Gossip()),
+        peer_pb2.ExchangeRequest(replicate=peer_pb2.Replicate(key=b"k", state=UNCOVERED)),
+        peer_pb2.ExchangeRequest(replicate=peer_pb2.Replicate(key=b"k", state=TWICE)),
+        peer_pb2.ExchangeRequest(replicate=peer_pb2.Replicate()),
+        peer_pb2.ExchangeRequest(read=peer_pb2.Read()),
+        peer_pb2.ExchangeRequest(forward=peer_pb2.Forward(key=b"k")),
+        peer_pb2.ExchangeRequest(nodes_query=peer_pb2.NodesQuery(level=3)),
+    ],
+    ids=["empty", "gossip", "uncovered", "twice", "no key", "no key to read", "no w", "no such level"],
+)
+def test_malformed_requests_are_untranslatable(request_: peer_pb2.ExchangeRequest) -> None:
+    """What breaks a rule of peer.proto is refused as that, and as nothing else."""
+    with pytest.raises(translate.UntranslatableError):
+        translate.request_from_wire(request_)
+
+
+@pytest.mark.parametrize(
+    "response",
+    [
+        peer_pb2.ExchangeResponse(),
+        peer_pb2.ExchangeResponse(held=peer_pb2.Held()),
+        peer_pb2.ExchangeResponse(found=peer_pb2.Found(state=UNCOVERED)),
+        peer_pb2.ExchangeResponse(refusal=peer_pb2.Refusal()),
+    ],
+    ids=["empty", "held", "uncovered", "refusal with OK"],
+)
+def test_malformed_answers_are_untranslatable(response: peer_pb2.ExchangeResponse) -> None:
+    """An answer that makes no sense is never taken for one."""
+    with pytest.raises(translate.UntranslatableError):
+        translate.answer_from_wire(response)
