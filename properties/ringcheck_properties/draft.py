@@ -10,10 +10,10 @@ from ringcheck_chaos.faults import Fault
 from ringcheck_properties.builder import Story, namespace_of
 from ringcheck_properties.swarm import Swarm
 
-SECONDS = 5.0
+SECONDS = 6.0
 """What a schedule may take before its last settle, by estimate: runs are budgeted by what they do, not by a clock."""
 
-SETTLE_S = 3.5
+SETTLE_S = 2.5
 """What a settle takes: healing, convergence, and one request time-out in which nothing may change."""
 
 RESTART_S = 0.3

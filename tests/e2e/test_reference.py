@@ -29,15 +29,9 @@ def test_a_requirement_of_the_reference_is_kept(program: "Program", workers: str
 
 def test_plain_pytest_runs_the_properties(program: "Program") -> None:
     """The plugin alone is enough: options for the target, selection by requirement, workers by xdist."""
-    arguments = [
-        "--pyargs",
-        "ringcheck_properties",
-        "--ringcheck-only=KV-04,KV-05",
-        "-n",
-        "2",
-        "-p",
-        "no:cacheprovider",
-    ]
+    # Without pytest's own folders for tmp_path, which it keeps: nothing may be left in the temporary folder.
+    quiet = ("-p", "no:cacheprovider", "-p", "no:tmpdir")
+    arguments = ["--pyargs", "ringcheck_properties", "--ringcheck-only=KV-04,KV-05", "-n", "2", *quiet]
     done = subprocess.run(
         [sys.executable, "-m", "pytest", *arguments],
         cwd=program.folder, env=program.environment, capture_output=True, text=True, timeout=120, check=False,

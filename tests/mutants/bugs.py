@@ -9,7 +9,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from dynamo_node.v1 import key_value_pb2
+from dynamo_node.v1 import inspect_pb2, key_value_pb2
 from ringcheck_reference.core.effects import DiskWrite, PutHint, PutReplica
 from ringcheck_reference.core.encoding import decode_state, encode_context, encode_state
 from ringcheck_reference.core.merkle import Tree
@@ -18,6 +18,7 @@ from ringcheck_reference.core.reading import Reading
 from ringcheck_reference.core.replica import OwnReplica
 from ringcheck_reference.core.versions import Context, Dot, State
 from ringcheck_reference.core.writing import Mint, Writing
+from ringcheck_reference.shell.inspection import InspectService
 from ringcheck_reference.shell.main import Parts
 from ringcheck_reference.shell.services import KeyValueService
 from ringcheck_reference.shell.store import Done, HintTable, ReplicaTable, Store
@@ -88,9 +89,9 @@ def failed_replies_count() -> Parts:
                 reading._replies[home] = State.EMPTY
         honest_start(reading)
 
-    def on_failure(reading: Reading, request: int, to: str, *, sent: bool) -> None:
+    def on_failure(reading: Reading, request: int, to: str, sent: bool) -> None:
         reading._replies[to] = State.EMPTY
-        honest_on_failure(reading, request, to, sent=sent)
+        honest_on_failure(reading, request, to, sent)
 
     honest_start = replace(Reading, "start", start)
     honest_on_failure = replace(Reading, "on_failure", on_failure)
@@ -213,13 +214,21 @@ class LateHintTable(HintTable):
 
 @bug("C1", "the Merkle root is always the same")
 def constant_root() -> Parts:
-    """Whatever the partition holds."""
+    """Nodes still repair one another, so only the answer to MerkleRoots is wrong."""
+    return Parts(inspection=ConstantInspect)
 
-    def root(_replica: OwnReplica, _partition: int) -> bytes:
-        return b"\x2a" * 32
 
-    replace(OwnReplica, "root", root)
-    return Parts()
+class ConstantInspect(InspectService):
+    """Gives one root for everything."""
+
+    async def MerkleRoots(  # noqa: N802
+        self, request: inspect_pb2.MerkleRootsRequest, context: Any
+    ) -> inspect_pb2.MerkleRootsResponse:
+        """The honest answer, every root of it replaced."""
+        answer = await super().MerkleRoots(request, context)
+        for root in answer.roots:
+            root.root = b"\x2a" * 32
+        return answer
 
 
 @bug("C2", "a put is acknowledged and kept nowhere")

@@ -5,6 +5,7 @@ Plain text without escape codes when the output is not a terminal.
 
 import shlex
 import textwrap
+from collections import Counter
 
 from rich import box
 from rich.console import Console
@@ -161,8 +162,7 @@ def _print_failure(console: Console, verdict: Verdict) -> None:
     word = _word(verdict)
     title = Text(f"\n{word.upper()} ", "bold red" if word == "fail" else "yellow")
     console.print(title + Text(printable(story(verdict.charges[0]))), soft_wrap=True)
-    if more := verdict.charges[1:]:
-        elsewhere = dict.fromkeys(charge.history for charge in more)
-        console.print(Text(f"  broken in {len(more)} more place{'' if len(more) == 1 else 's'}, in:"))
-        for history in elsewhere:
-            console.print(Text(f"    {history}"), soft_wrap=True)
+    first, *others = verdict.charges
+    for history, count in Counter(charge.history for charge in others).items():
+        where = "the same history" if history == first.history else history
+        console.print(Text(f"  broken {count} {'time' if count == 1 else 'times'} more in {where}"), soft_wrap=True)

@@ -136,19 +136,25 @@ class Exchange(Conversation):
 
 
 class AntiEntropyRound(Conversation):
-    """Starts an Exchange with every peer within reach that owns a partition of this node's, again and again."""
+    """Starts an Exchange with every second peer within reach that owns a partition of this node's, again and again.
+
+    An exchange mends both sides, so one of each pair asks in one round, and the other in the next.
+    """
 
     def __init__(self, desk: Desk) -> None:
         self._desk = desk
+        self._round = 0
         self._running: dict[NodeId, Exchange] = {}
         self._shared = {peer: self._partitions_shared_with(peer) for peer in desk.peers}
 
     def on_time(self) -> None:
         """One round."""
         desk = self._desk
+        self._round += 1
         for peer, partitions in self._shared.items():
             running = self._running.get(peer)
-            if partitions and desk.peers[peer].heard and (running is None or running.closed):
+            ours_to_ask = (desk.own < peer) == (self._round % 2 == 0)
+            if ours_to_ask and partitions and desk.peers[peer].heard and (running is None or running.closed):
                 self._running[peer] = Exchange(desk, peer, partitions)
                 self._running[peer].start()
         desk.wake(self, desk.now + desk.config.anti_entropy_interval)

@@ -105,7 +105,10 @@ class Process:
 
 
 class Cluster:
-    """Nodes n1, n2 and so on, all running. `settings` are those of CoreConfig, `core` makes each node; time starts at 0, in seconds."""
+    """Nodes n1, n2 and so on, all running; time starts at 0, in seconds.
+
+    `core` makes each node, `settings` are those of CoreConfig.
+    """
 
     def __init__(
         self,
