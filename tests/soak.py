@@ -53,11 +53,11 @@ class Outcome:
         self.seed = seed
         self.code = finished.returncode
         self.output = finished.stdout
-        found = sorted(folder.rglob("run.json"))
-        self.report = json.loads(found[-1].read_text()) if found else {}
-        verdicts = self.report.get("verdicts", [])
+        summary = folder / "latest" / "run.json"
+        outcome = json.loads(summary.read_text())["outcome"] if summary.exists() else {}
+        verdicts = outcome.get("verdicts", [])
         self.statuses = Counter(verdict["status"] for verdict in verdicts)
-        self.seconds = float(self.report.get("seconds", "nan"))
+        self.seconds = float(outcome.get("seconds", "nan"))
         self.notable = [v["requirement"] for v in verdicts if v["status"] in ("fail", "inconclusive")]
 
     @property

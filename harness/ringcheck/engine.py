@@ -42,6 +42,11 @@ ISOLATION = ("-c", os.devnull, "--noconftest", "-p", "no:cacheprovider", "-p", "
 FOREIGN_SETTINGS = ("PYTEST_ADDOPTS", "PYTEST_PLUGINS", "PYTHONWARNINGS")
 
 
+def usual_workers() -> int:
+    """One more than there are cores, since a schedule mostly waits; 8 at most, for each has a cluster of its own."""
+    return min(len(os.sched_getaffinity(0)) + 1, 8)
+
+
 class Options(msgspec.Struct, frozen=True, kw_only=True):
     """What a user asks of a run. `command` None is the reference, `only` empty everything; `workers` 0: no xdist."""
 
@@ -50,7 +55,7 @@ class Options(msgspec.Struct, frozen=True, kw_only=True):
     nodes: int = 5
     seed: int | None = None
     schedules: int = 8
-    workers: int = 2
+    workers: int = msgspec.field(default_factory=usual_workers)
     toxiproxy: str | None = None
     out: Path = Path("ringcheck-results")
     directory: Path = Path()

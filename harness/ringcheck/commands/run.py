@@ -4,7 +4,7 @@ from pathlib import Path
 
 import click
 
-from ringcheck.engine import Listener, Options, run
+from ringcheck.engine import Listener, Options, run, usual_workers
 from ringcheck.reports.junit import JUnitReport
 from ringcheck.reports.terminal import TerminalReport, make_console
 
@@ -26,8 +26,8 @@ from ringcheck.reports.terminal import TerminalReport, make_console
     "-n",
     "--workers",
     type=click.IntRange(min=0),
-    default=Options().workers,
-    show_default=True,
+    default=usual_workers,
+    show_default="one more than there are cores",
     help="Workers, each with a cluster of its own; 0 runs everything in one process.",
 )
 @click.option("--toxiproxy", metavar="PATH|URL|embedded", help="Which Toxiproxy server to use.")

@@ -48,7 +48,7 @@ def test_failure_of_a_liar_is_repeated_and_an_honest_node_does_not_show_it(tmp_p
         namespace="replay",
         configuration=Configuration(nodes=3, n=3, r=2, w=2, request_timeout_ms=800, anti_entropy_interval_ms=200),
         steps=(
-            Put(id=1, node="n1", key="a", value="one"),
+            Put(id=1, node="n1", key="a", value="one", w=3),  # n2 holds it for certain when it is asked to put
             Put(id=2, node="n2", key="a", value="two"),
             Get(id=3, node="n3", key="a"),
             Settle(),

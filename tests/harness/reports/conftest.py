@@ -76,4 +76,4 @@ def outcome(charge: Charge) -> Outcome:
 def run() -> Run:
     """A run with fixed paths."""
     target = Target(("mynode", "--config", "{config}"), Path("/home"))
-    return Run(options=Options(), seed=42, target=target, only=(), folder=Path("/results/today"))
+    return Run(options=Options(workers=2), seed=42, target=target, only=(), folder=Path("/results/today"))
