@@ -24,6 +24,8 @@ class End(asyncio.Protocol):
     def __init__(self, opened: Callable[["End"], None] | None = None) -> None:
         self._opened = opened
         self.closed = asyncio.Event()
+        self._early: list[bytes] = []
+        self._ended = False
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Wait with reading until there is somewhere to write."""
@@ -35,18 +37,35 @@ class End(asyncio.Protocol):
 
     def data_received(self, data: bytes) -> None:
         """Hand on what was read."""
-        assert self.inbound
-        self.inbound.receive(data)
+        if self.inbound is None:
+            # Before Python 3.11.4, asyncio begins to read even if it was told to pause when the connection was made.
+            self._early.append(data)
+            self.transport.pause_reading()
+        else:
+            self.inbound.receive(data)
 
     def eof_received(self) -> bool:
         """The flow decides when the sockets close."""
-        if self.inbound:
-            self.inbound.end()
+        self._end()
         return True
 
     def connection_lost(self, _: Exception | None) -> None:
         """An end like any other for the flow."""
         self.closed.set()
+        self._end()
+
+    def join(self, inbound: Flow) -> None:
+        """From now on what is read goes into `inbound`, and first of all what came too early."""
+        self.inbound = inbound
+        self.transport.resume_reading()  # first, since a flow that is full at once pauses it again
+        for data in self._early:
+            inbound.receive(data)
+        self._early.clear()
+        if self._ended:
+            inbound.end()
+
+    def _end(self) -> None:
+        self._ended = True
         if self.inbound:
             self.inbound.end()
 
@@ -111,11 +130,10 @@ class Connection:
         one, other = client.transport, server.transport
         upstream = Flow(one, other, [toxic for toxic in toxics if not toxic.downstream], random)
         downstream = Flow(other, one, [toxic for toxic in toxics if toxic.downstream], random)
-        client.inbound = server.outbound = upstream
-        server.inbound = client.outbound = downstream
+        client.outbound, server.outbound = downstream, upstream
         self._flows = upstream, downstream
-        one.resume_reading()
-        other.resume_reading()
+        client.join(upstream)
+        server.join(downstream)
 
 
 def _reset_on_close(transport: asyncio.Transport) -> None:
