@@ -12,7 +12,7 @@ from collections.abc import Iterable, Mapping
 
 import msgspec
 
-from ringcheck_chaos.faults import CLIENT, Cut, Direction, Fault, directions
+from ringcheck_chaos.faults import CLIENT, Cut, Direction, NetworkFault, directions
 from ringcheck_chaos.toxiproxy import Stream
 
 STREAMS: tuple[Stream, Stream] = ("upstream", "downstream")
@@ -97,7 +97,7 @@ def dialled(nodes: Iterable[str]) -> list[Direction]:
     return [(source, target) for source in (CLIENT, *targets) for target in targets if source != target]
 
 
-def conditions(faults: Iterable[Fault], nodes: Iterable[str]) -> dict[Direction, Condition]:
+def conditions(faults: Iterable[NetworkFault], nodes: Iterable[str]) -> dict[Direction, Condition]:
     """The condition of every proxy that at least one of `faults` touches; all others are clear."""
     nodes = tuple(nodes)
     existing = set(dialled(nodes))
@@ -109,7 +109,7 @@ def conditions(faults: Iterable[Fault], nodes: Iterable[str]) -> dict[Direction,
     return found
 
 
-def _of_one(fault: Fault, nodes: tuple[str, ...]) -> Iterable[tuple[Direction, Condition]]:
+def _of_one(fault: NetworkFault, nodes: tuple[str, ...]) -> Iterable[tuple[Direction, Condition]]:
     for source, target in sorted(directions(fault, nodes)):
         if fault.how == "down":
             yield (source, target), Condition(enabled=False)

@@ -1,7 +1,8 @@
-"""The vocabulary of network faults: plain data that a schedule can hold and a file can carry.
+"""The vocabulary of faults that last until they are healed: plain data that a schedule can hold and a file can carry.
 
 A *direction* is an ordered pair (source, target): the flow of bytes from one to the other, whoever opened the
-connection. Every fault comes down to a mechanism and a set of directions.
+connection. A fault of the network comes down to a mechanism and a set of directions. Faults of messages, disks and
+clocks need a world that is simulated: Toxiproxy sees bytes, and a process has the disk and the clock that it has.
 """
 
 from collections.abc import Iterable
@@ -70,12 +71,75 @@ class Split(msgspec.Struct, frozen=True, tag_field="fault", tag="split"):
             raise ValueError(f"A split has two sides without a common node; both hold {sorted(common)}.")
 
 
-Fault: TypeAlias = LinkFault | Isolate | Split
+class MessageFault(msgspec.Struct, frozen=True, tag_field="fault", tag="messages"):
+    """Every `every`-th message of a kind is lost, arrives twice, or arrives late, after those that were sent later.
+
+    kind     as the core names it, "write" or "handoff" say; empty for messages of all kinds
+    answers  whether the answers to messages of this kind suffer, or the messages themselves
+    source, target  the sender and the receiver; empty for any
+    """
+
+    action: Literal["lose", "repeat", "delay"]
+    kind: str = ""
+    answers: bool = False
+    every: int = 1
+    delay_ms: int = 0
+    source: str = ""
+    target: str = ""
+
+    def __post_init__(self) -> None:
+        if self.every < 1:
+            raise ValueError(f"every={self.every} counts messages; it must be 1 or more.")
+        if (self.action == "lose") != (self.delay_ms == 0):
+            raise ValueError(
+                f"delay_ms={self.delay_ms} does not go with action={self.action!r}: "
+                "it says how late a message or its repetition is, and is 0 for one that is lost."
+            )
+
+
+class DiskErrors(msgspec.Struct, frozen=True, tag_field="fault", tag="disk-errors"):
+    """Every `every`-th write to a node's disk fails, and the node is told so."""
+
+    node: str
+    every: int = 1
+
+    def __post_init__(self) -> None:
+        if self.every < 1:
+            raise ValueError(f"every={self.every} counts writes; it must be 1 or more.")
+
+
+class ClockSkew(msgspec.Struct, frozen=True, tag_field="fault", tag="clock-skew"):
+    """A node's clock jumps forward, and runs `rate` times as fast as the others'. What it has gained it keeps."""
+
+    node: str
+    rate: float = 1.0
+    jump_ms: int = 0
+
+    def __post_init__(self) -> None:
+        if self.rate <= 0 or self.jump_ms < 0:
+            raise ValueError(f"A clock never goes back; rate={self.rate} and jump_ms={self.jump_ms} would make it.")
+
+
+NetworkFault: TypeAlias = LinkFault | Isolate | Split
+SimulatedFault: TypeAlias = MessageFault | DiskErrors | ClockSkew
+Fault: TypeAlias = NetworkFault | SimulatedFault
 
 
 def directions(fault: Fault, nodes: Iterable[str]) -> frozenset[Direction]:
-    """The directions that `fault` touches in a cluster of `nodes`."""
+    """The directions that `fault` touches in a cluster of `nodes`.
+
+    A node whose disk or clock is not to be relied on counts as one whose links are not.
+    """
     match fault:
+        case MessageFault(source=source, target=target):
+            return frozenset(
+                (one, other)
+                for one in nodes
+                for other in nodes
+                if one != other and source in ("", one) and target in ("", other)
+            )
+        case DiskErrors(node=node) | ClockSkew(node=node):
+            pairs = [(node, other) for other in (CLIENT, *nodes) if other != node]
         case LinkFault(source=source, target=target, one_way=True):
             return frozenset({(source, target)})
         case LinkFault(source=source, target=target):
@@ -88,12 +152,20 @@ def directions(fault: Fault, nodes: Iterable[str]) -> frozenset[Direction]:
 
 
 def blocks(fault: Fault) -> bool:
-    """Whether no byte gets through: true for every mechanism but latency."""
-    return fault.how != "latency"
+    """Whether no byte gets through: true for every mechanism of the network but latency."""
+    return isinstance(fault, NetworkFault) and fault.how != "latency"
 
 
 def describe(fault: Fault) -> str:
     """The fault in a few plain words, for stories and progress."""
+    match fault:
+        case MessageFault():
+            return _describe_messages(fault)
+        case DiskErrors(node=node, every=every):
+            return f"{'every write' if every == 1 else f'one write in {every}'} to the disk of {node} fails"
+        case ClockSkew(node=node, rate=rate, jump_ms=jump_ms):
+            jump = f" and {jump_ms} ms ahead" if jump_ms else ""
+            return f"the clock of {node} {rate:g} times as fast{jump}"
     how = {"down": "down", "stall": "stalled", "drop": "dropping everything", "latency": "slow"}[fault.how]
     match fault:
         case LinkFault(source=source, target=target, one_way=one_way, latency_ms=latency_ms):
@@ -103,3 +175,14 @@ def describe(fault: Fault) -> str:
             return f"{node} isolated (links {how})"
         case Split(left=left, right=right):
             return f"split {'+'.join(left)} | {'+'.join(right)} (links {how})"
+
+
+def _describe_messages(fault: MessageFault) -> str:
+    """As in "every answer to a write message from n1 lost", "one in 3 handoff messages late (+60 ms)"."""
+    many = "" if fault.every == 1 else "s"
+    kind = f"{fault.kind} message" if fault.kind else "message"
+    what = f"answer{many} to {kind}s" if fault.answers else f"{kind}{many}"
+    way = "".join((f" from {fault.source}" if fault.source else "", f" to {fault.target}" if fault.target else ""))
+    end = {"lose": "lost", "repeat": "repeated", "delay": "late"}[fault.action]
+    late = f" (+{fault.delay_ms} ms)" if fault.delay_ms else ""
+    return f"{f'one in {fault.every}' if many else 'every'} {what}{way} {end}{late}"

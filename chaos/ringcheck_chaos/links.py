@@ -11,7 +11,7 @@ from types import TracebackType
 from typing import Self, TypeVar
 
 from ringcheck_chaos.conditions import CLEAR, Condition, conditions, dialled
-from ringcheck_chaos.faults import Direction, Fault, describe
+from ringcheck_chaos.faults import Direction, NetworkFault, describe
 from ringcheck_chaos.link import Link
 from ringcheck_chaos.proof import Proof, Sight, prove
 from ringcheck_chaos.toxiproxy import MissingError, Toxiproxy, UnreachableError
@@ -38,7 +38,7 @@ class Links:
         self._server = server
         self._links = dict(links)
         self._nodes = tuple(dict.fromkeys(target for _, target in links))
-        self._faults: dict[int, Fault] = {}
+        self._faults: dict[int, NetworkFault] = {}
         self._ended: set[Direction] = set()
         """Stalled links of which one end's process has ended since."""
         self._lock = asyncio.Lock()
@@ -79,11 +79,11 @@ class Links:
         return self._links[source, target].listen
 
     @property
-    def active(self) -> Mapping[int, Fault]:
+    def active(self) -> Mapping[int, NetworkFault]:
         """The faults that are injected and not healed, by their ids."""
         return dict(self._faults)
 
-    async def inject(self, fault_id: int, fault: Fault, running: Running | None = None) -> Proof:
+    async def inject(self, fault_id: int, fault: NetworkFault, running: Running | None = None) -> Proof:
         """Make `fault` take effect, and prove it. Raises ToxiproxyError; ValueError if it makes no sense here.
 
         `running` defaults to yes for all; what does not run is found out by the probe, a little later.
@@ -131,7 +131,9 @@ class Links:
     ) -> None:
         await self.close()
 
-    async def _change(self, faults: Mapping[int, Fault], by: Sequence[Fault], running: Running | None) -> Proof:
+    async def _change(
+        self, faults: Mapping[int, NetworkFault], by: Sequence[NetworkFault], running: Running | None
+    ) -> Proof:
         """Go over to `faults`, and prove the condition of every proxy that the faults in `by` touch."""
         before = conditions(self._faults.values(), self._nodes)
         after = conditions(faults.values(), self._nodes)

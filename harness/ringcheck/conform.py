@@ -19,6 +19,7 @@ from ringcheck.plugin import GIVEN_UP
 from ringcheck.reports.stories import commands
 from ringcheck.requirements import all_requirements
 from ringcheck.schedule import Schedule
+from ringcheck.simulation.loading import REFERENCE
 from ringcheck.target import Target
 from ringcheck.worlds import World
 from ringcheck_chaos.faults import describe
@@ -31,9 +32,10 @@ STORIES = 3
 
 
 class Settings(msgspec.Struct, frozen=True, kw_only=True):
-    """What the user chose. `command` None is the reference; `only` empty is everything."""
+    """What the user chose. `command` None is the reference; `only` empty is everything; a `core` is simulated."""
 
     command: tuple[str, ...] | None = None
+    core: str | None = None
     nodes: int = 5
     seed: int = 0
     schedules: int = 8
@@ -53,7 +55,7 @@ class Conform:
         self.settings = settings
         self._worker = worker
         self._log = log
-        self._open = opener or open_live
+        self._open = opener or (open_simulated if settings.core else open_live)
         self._world: World | None = None
         self._item: pytest.Item | None = None
         self._ended = 0
@@ -183,6 +185,13 @@ def open_live(settings: Settings, listener: Callable[[happened.Event], None]) ->
 
     target = Target.from_command(settings.command, settings.directory)
     return LiveWorld(target, toxiproxy=settings.toxiproxy, seed=settings.seed, on_event=listener)
+
+
+def open_simulated(settings: Settings, listener: Callable[[happened.Event], None]) -> World:
+    """A simulated world: cores in this process, and virtual time."""
+    from ringcheck.worlds.simulated import SimulatedWorld
+
+    return SimulatedWorld(settings.core or REFERENCE, on_event=listener)
 
 
 def doubts_of(requirements: tuple[str, ...], judgement: Judgement) -> list[str]:

@@ -27,6 +27,7 @@ from ringcheck.events import Event, Follower, TargetBroke
 from ringcheck.outcome import BROKE, Findings, Outcome
 from ringcheck.requirements import UnknownRequirementError, select
 from ringcheck.results import Results
+from ringcheck.simulation.loading import load_kit
 from ringcheck.target import Target
 from ringcheck_chaos.toxiproxy import ToxiproxyError, find_server
 
@@ -48,9 +49,13 @@ def usual_workers() -> int:
 
 
 class Options(msgspec.Struct, frozen=True, kw_only=True):
-    """What a user asks of a run. `command` None is the reference, `only` empty everything; `workers` 0: no xdist."""
+    """What a user asks of a run. `command` None is the reference, `only` empty everything; `workers` 0: no xdist.
+
+    With a `core` nothing is started, and everything happens in the simulated world.
+    """
 
     command: tuple[str, ...] | None = None
+    core: str | None = None
     only: tuple[str, ...] = ()
     nodes: int = 5
     seed: int | None = None
@@ -116,14 +121,23 @@ def _prepare(options: Options) -> Run:
         raise UsageError(str(error)) from None
     if options.nodes < 1:
         raise UsageError(f"A cluster of {options.nodes} nodes was asked for; give --nodes a number from 1 up.")
+    if options.core and (options.command or options.toxiproxy):
+        raise UsageError("A core means the simulated world, a command or a Toxiproxy server the live one; choose.")
+    target = Target.from_command(options.command, options.directory)
+    if options.core:
+        load_kit(options.core)
+    else:
+        _check_live(options, target)
+    seed = secrets.randbelow(2**32) if options.seed is None else options.seed
+    return Run(options=options, seed=seed, target=target, only=only, folder=options.out)
+
+
+def _check_live(options: Options, target: Target) -> None:
     try:
         find_server(options.toxiproxy)
     except ToxiproxyError as error:
         raise UsageError(str(error)) from None
-    target = Target.from_command(options.command, options.directory)
     target.check()
-    seed = secrets.randbelow(2**32) if options.seed is None else options.seed
-    return Run(options=options, seed=seed, target=target, only=only, folder=options.out)
 
 
 def _follow(run: Run, results: Results, findings: Findings, listeners: Sequence[Listener], stopped: list[int]) -> None:
@@ -177,6 +191,7 @@ def command(run: Run, results: Results) -> list[str]:
         "out": str(results.folder),
         "events": str(results.events),
         "toxiproxy": options.toxiproxy or "",
+        "core": options.core or "",
         "parent": str(os.getpid()),
     }
     return [

@@ -13,7 +13,7 @@ import msgspec
 from ringcheck.schedule import Schedule
 from ringcheck_chaos.faults import Fault
 
-FORMAT = 1
+FORMAT = 2
 """Format of the files this version writes, and the newest that it reads."""
 
 
@@ -39,13 +39,18 @@ class Description(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Header(msgspec.Struct, frozen=True, kw_only=True, tag_field="event", tag="header"):
-    """Where the history comes from. `command` is the target's template; `nodes` what each node said of itself."""
+    """Where the history comes from. `nodes` is what each node said of itself.
+
+    command  the target's template, empty in a simulated world
+    core     the name of the simulated core, empty in a live world
+    """
 
     format: int = FORMAT
     ringcheck: str
     contract: str = "dynamo_node.v1"
     started: str
-    command: tuple[str, ...]
+    command: tuple[str, ...] = ()
+    core: str = ""
     nodes: dict[str, Description]
     network: str
     versions: dict[str, str]
@@ -144,6 +149,14 @@ class NodeUp(msgspec.Struct, frozen=True, kw_only=True, tag_field="event", tag="
     time: float
     began: float
     node: str
+
+
+class DiskLost(msgspec.Struct, frozen=True, kw_only=True, tag_field="event", tag="disk-lost"):
+    """A node that is down has lost what its disk held: all of it, or what was written since the copy it got back."""
+
+    time: float
+    node: str
+    how: Literal["wiped", "rolled back"]
 
 
 class EntrySeen(msgspec.Struct, frozen=True, kw_only=True):
@@ -275,10 +288,15 @@ class Broke(msgspec.Struct, frozen=True, kw_only=True, tag_field="event", tag="b
 
 
 class Footer(msgspec.Struct, frozen=True, kw_only=True, tag_field="event", tag="footer"):
-    """The last line; `events` counts the lines between header and footer."""
+    """The last line; `events` counts the lines between header and footer.
+
+    `draws` counts the random numbers that a simulated world drew; another count for the same seed tells that the
+    program is not the one that wrote the history.
+    """
 
     time: float
     events: int
+    draws: int = 0
 
 
 Event: TypeAlias = (
@@ -291,6 +309,7 @@ Event: TypeAlias = (
     | FaultEnded
     | NodeDown
     | NodeUp
+    | DiskLost
     | Observation
     | SettleBegan
     | Converged

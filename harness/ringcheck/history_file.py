@@ -31,9 +31,9 @@ class HistoryWriter:
         self._append(event)
         self._events += 1
 
-    def close(self, time: float) -> None:
+    def close(self, time: float, draws: int = 0) -> None:
         """Append the footer, at `time` seconds since the run began; the history is whole."""
-        self._append(Footer(time=time, events=self._events))
+        self._append(Footer(time=time, events=self._events, draws=draws))
         self._file.close()
 
     def __enter__(self) -> Self:

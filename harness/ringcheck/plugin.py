@@ -33,6 +33,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     group = parser.getgroup("ringcheck", "ringcheck: conformance of a Dynamo-style store")
     add = group.addoption
     add("--ringcheck-target", metavar="COMMAND", help="how to start a node, {config} in it; default: the reference")
+    add("--ringcheck-core", metavar="NAME", help="simulate this core instead of starting a target")
     add("--ringcheck-nodes", type=int, default=5, metavar="N", help="nodes of a cluster (default: 5)")
     add("--ringcheck-seed", type=int, metavar="S", help="seed of all random choices (default: drawn, and shown)")
     add("--ringcheck-schedules", type=int, default=8, metavar="N", help="how many random schedules (default: 8)")
@@ -97,9 +98,11 @@ def pytest_runtest_setup(item: pytest.Item) -> None:
 
 def pytest_report_header(config: pytest.Config) -> str | None:
     """Show the seed of a run that has a target, so that it can be repeated."""
-    if not config.option.ringcheck_target:
+    option = config.option
+    if not (option.ringcheck_target or option.ringcheck_core):
         return None
-    return f"ringcheck: target {config.option.ringcheck_target}, --ringcheck-seed {config.option.ringcheck_seed}"
+    what = f"core {option.ringcheck_core}" if option.ringcheck_core else f"target {option.ringcheck_target}"
+    return f"ringcheck: {what}, --ringcheck-seed {option.ringcheck_seed}"
 
 
 @pytest.fixture(scope="session")
@@ -109,6 +112,7 @@ def _conform(pytestconfig: pytest.Config) -> Iterator["Conform"]:
     option = pytestconfig.option
     settings = Settings(
         command=tuple(shlex.split(option.ringcheck_target)) if option.ringcheck_target else None,
+        core=option.ringcheck_core,
         nodes=option.ringcheck_nodes,
         seed=option.ringcheck_seed,
         schedules=option.ringcheck_schedules,

@@ -4,6 +4,7 @@ import itertools
 from collections.abc import Iterable, Iterator, Sequence
 
 from ringcheck.history import NodeSeen, Observation, ReplicaSeen
+from ringcheck.schedule import Observe
 
 MANY = 3
 """So many keys, nodes or partitions are named; the rest is counted."""
@@ -48,6 +49,21 @@ def states_of(observation: Observation, key: str) -> list[bytes]:
     partition = observation.partitions.get(key)
     names = owners_seen(observation).get(partition, ()) if partition is not None else ()
     return [_states(node, partition).get(key, b"") for name in names if (node := observation.nodes.get(name))]
+
+
+def holds(step: Observe, observation: Observation) -> bool:
+    """Whether the condition of an Observe step holds in an observation."""
+    match step.until:
+        case "now":
+            return True
+        case "hint":
+            hints = [hint for node in observation.nodes.values() for hint in node.hints]
+            return any(hint.target == step.node or not step.node for hint in hints)
+        case "differ":
+            return len(set(states_of(observation, step.key))) > 1
+        case "equal":
+            states = set(states_of(observation, step.key))
+            return len(states) == 1 and states != {b""}
 
 
 def same_data(one: Observation, other: Observation) -> bool:

@@ -13,7 +13,7 @@ from typing import Literal, TypeAlias
 
 import msgspec
 
-from ringcheck_chaos.faults import Fault
+from ringcheck_chaos.faults import Fault, SimulatedFault, describe
 
 Size: TypeAlias = int | Literal["limit", "over"]
 """Length in bytes to which a key or value is filled up: a number (0 = as it is), the limit that the target
@@ -128,6 +128,31 @@ class Restart(msgspec.Struct, frozen=True, tag_field="step", tag="restart"):
     nodes: tuple[str, ...]
 
 
+class CrashAfter(msgspec.Struct, frozen=True, kw_only=True, tag_field="step", tag="crash-after"):
+    """Let `node` die between two effects: as soon as it has carried out `effects` more. One that is down stays so."""
+
+    node: str
+    effects: int
+
+
+class Wipe(msgspec.Struct, frozen=True, tag_field="step", tag="wipe"):
+    """Kill these nodes, those that run, and take their disks away for good; they start again with empty ones."""
+
+    nodes: tuple[str, ...]
+
+
+class Backup(msgspec.Struct, frozen=True, tag_field="step", tag="backup"):
+    """Copy what these nodes' disks hold now."""
+
+    nodes: tuple[str, ...]
+
+
+class RollBack(msgspec.Struct, frozen=True, tag_field="step", tag="roll-back"):
+    """Kill those of these nodes of whose disks there is a copy, and put the last one in its place, once."""
+
+    nodes: tuple[str, ...]
+
+
 class Elapse(msgspec.Struct, frozen=True, kw_only=True, tag_field="step", tag="elapse"):
     """Let time pass: so many seconds, plus so many times the detection deadline that the target declares."""
 
@@ -184,6 +209,10 @@ Step: TypeAlias = (
     | Heal
     | Kill
     | Restart
+    | CrashAfter
+    | Wipe
+    | Backup
+    | RollBack
     | Elapse
     | Observe
     | Settle
@@ -214,6 +243,19 @@ class Schedule(msgspec.Struct, frozen=True, kw_only=True):
     def keys(self) -> tuple[str, ...]:
         """Every key that an operation names, in order of first use, without those a node must refuse."""
         return tuple(dict.fromkeys(step.key for step in self.operations() if step.key and step.key_size != "over"))
+
+
+def beyond_live(schedule: Schedule) -> str:
+    """What of a schedule no live world can carry out, in a few words; empty when one can."""
+    for step in schedule.steps:
+        match step:
+            case Inject(fault=fault) if isinstance(fault, SimulatedFault):
+                return describe(fault)
+            case CrashAfter(node=node):
+                return f"{node} dying between two effects"
+            case Wipe(nodes=nodes) | RollBack(nodes=nodes):
+                return f"another disk for {', '.join(nodes)}"
+    return ""
 
 
 def payload(text: str, size: Size, limit: int, prefix: str = "") -> bytes:

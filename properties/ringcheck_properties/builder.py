@@ -6,7 +6,9 @@ from typing import Literal
 
 from ringcheck.schedule import (
     Await,
+    Backup,
     Configuration,
+    CrashAfter,
     Delete,
     Elapse,
     ExpectAnswer,
@@ -18,10 +20,12 @@ from ringcheck.schedule import (
     Observe,
     Put,
     Restart,
+    RollBack,
     Schedule,
     Settle,
     Size,
     Step,
+    Wipe,
 )
 from ringcheck_chaos.faults import Fault
 
@@ -158,6 +162,22 @@ class Story:
     def restart(self, *nodes: str) -> None:
         """Start these nodes again."""
         self._steps.append(Restart(nodes))
+
+    def crash_after(self, node: str, effects: int) -> None:
+        """Let a node die once it has carried out so many more effects."""
+        self._steps.append(CrashAfter(node=node, effects=effects))
+
+    def wipe(self, *nodes: str) -> None:
+        """Kill these nodes and take their disks away."""
+        self._steps.append(Wipe(nodes))
+
+    def back_up(self, *nodes: str) -> None:
+        """Copy the disks of these nodes."""
+        self._steps.append(Backup(nodes))
+
+    def roll_back(self, *nodes: str) -> None:
+        """Kill these nodes and put the copies of their disks in place."""
+        self._steps.append(RollBack(nodes))
 
     def pause(self, detections: float = TRUSTED) -> None:
         """Let so many detection deadlines pass; by default enough for all to know who is there."""

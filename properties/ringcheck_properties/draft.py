@@ -9,6 +9,7 @@ from ringcheck.schedule import Configuration, Schedule
 from ringcheck_chaos.faults import Fault
 from ringcheck_properties.builder import Story, namespace_of
 from ringcheck_properties.swarm import Swarm
+from ringcheck_properties.thinning import thinned
 
 SECONDS = 6.0
 """What a schedule may take before its last settle, by estimate: runs are budgeted by what they do, not by a clock."""
@@ -32,7 +33,10 @@ class Seen:
 
 
 class Draft:
-    """Steps so far; `seconds` estimates what they take. `salt` keeps the keys of different runs apart.
+    """Steps so far; `seconds` estimates what they take, of the `budget` that there is.
+
+    `salt` keeps the keys of different runs apart. `keys` may hold one several times, so that it is chosen more often;
+    values are filled up to one of `sizes`, in bytes.
 
     Nothing here depends on an answer: what is "seen" is the operation, not what it returned.
     """
@@ -47,6 +51,8 @@ class Draft:
         name: str = "random",
         seed: int = 0,
         salt: str = "",
+        budget: float = SECONDS,
+        sizes: tuple[int, ...] = (0,),
     ) -> None:
         self._story = Story(name, configuration, seed=seed)
         self.swarm = swarm
@@ -58,6 +64,14 @@ class Draft:
         self.seen: defaultdict[str, list[Seen]] = defaultdict(list)
         self.seconds = 0.0
         self.settled = False
+        self.sizes = sizes
+        self.copied: frozenset[str] = frozenset()
+        """Nodes of whose disks there is a copy."""
+        self.destroyed: frozenset[str] = frozenset()
+        """Nodes that have lost their disks since the last settle, wholly or to a copy."""
+        self.dropped: set[int] = set()
+        """Steps, by their place, that the schedule goes without."""
+        self._budget = budget
         self._twins = twins
         self._puts: defaultdict[str, int] = defaultdict(int)
         self._salt = salt
@@ -69,17 +83,30 @@ class Draft:
 
     def affords(self, seconds: float) -> bool:
         """Whether there is still time for so much."""
-        return self.seconds + seconds <= SECONDS
+        return self.seconds + seconds <= self._budget
+
+    def may_destroy(self, node: str) -> bool:
+        """Whether one more lost disk is within the contract: fewer than W nodes between two convergences."""
+        return len(self.destroyed | {node}) < self.configuration.w
+
+    @property
+    def length(self) -> int:
+        """How many steps there are."""
+        return len(self._story.steps)
 
     def get(self, key: str, *, through: str, client: int, quorum: int, wait: bool) -> None:
         """Read a key."""
         self.seen[key].append(Seen(self._story.get(key, through=through, client=client, r=quorum, wait=wait), client))
 
-    def put(self, key: str, *, through: str, client: int, context: int | None, quorum: int, wait: bool) -> None:
+    def put(
+        self, key: str, *, through: str, client: int, context: int | None, quorum: int, wait: bool, size: int = 0
+    ) -> None:
         """Write a value that is new for its key; with `twins`, other keys may hold the same."""
         self._puts[key] += 1
         value = f"twin{self._puts[key]}" if self._twins else None
-        put = self._story.put(key, value, through=through, client=client, context=context, w=quorum, wait=wait)
+        put = self._story.put(
+            key, value, through=through, client=client, context=context, w=quorum, wait=wait, value_size=size
+        )
         self.seen[key].append(Seen(put, client))
 
     def delete(self, key: str, *, through: str, client: int, context: int, quorum: int, wait: bool) -> None:
@@ -109,6 +136,31 @@ class Draft:
         self._story.kill(*nodes)
         self.down += nodes
 
+    def crash_after(self, node: str, effects: int) -> None:
+        """Let a node die between two effects; it counts as down, since it may be."""
+        self._story.crash_after(node, effects)
+        self.down = tuple(dict.fromkeys((*self.down, node)))
+
+    def wipe(self, node: str) -> None:
+        """Take a node's disk away; it is down then."""
+        self._story.wipe(node)
+        self._lost(node)
+
+    def roll_back(self, node: str) -> None:
+        """Give a node the copy of its disk; it is down then."""
+        self._story.roll_back(node)
+        self._lost(node)
+        self.copied -= {node}
+
+    def back_up(self, nodes: tuple[str, ...]) -> None:
+        """Copy the disks of nodes."""
+        self._story.back_up(*nodes)
+        self.copied |= set(nodes)
+
+    def observe(self) -> None:
+        """Look into every running node."""
+        self._story.observe()
+
     def restart(self) -> None:
         """Start all nodes that are down."""
         self._story.restart(*self.down)
@@ -125,10 +177,16 @@ class Draft:
         self._story.settle()
         self.faults.clear()
         self.down = ()
+        self.destroyed = frozenset()
         self.settled = True
         self.seconds += SETTLE_S
 
     def finish(self) -> Schedule:
         """The whole, ended by a settle. Equal drafts with equal salt have equal keys, others different ones."""
         self._story.settle()
-        return self._story.schedule(namespace_of(self._salt.encode() + msgspec.json.encode(self._story.steps)))
+        whole = self._story.schedule(namespace_of(self._salt.encode() + msgspec.json.encode(self._story.steps)))
+        return thinned(whole, self.dropped) if self.dropped else whole
+
+    def _lost(self, node: str) -> None:
+        self.destroyed |= {node}
+        self.down = tuple(dict.fromkeys((*self.down, node)))

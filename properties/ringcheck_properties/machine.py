@@ -4,6 +4,7 @@ Rules only append to the schedule; teardown carries out the whole. So no draw de
 sees the same choices lead to the same end even on a target that is not deterministic.
 """
 
+import sys
 from collections.abc import Callable
 
 from hypothesis import HealthCheck, Phase, Verbosity, seed, settings
@@ -61,28 +62,31 @@ class Once:
         return None
 
 
-def _rule(move: Move) -> Callable[["ScheduleMachine", st.DataObject], None]:
+@st.composite
+def _made(draw: st.DrawFn, move: Move) -> None:
+    """Makes a move while its arguments are drawn: draws within a strategy cost a fraction of those in a rule's body."""
+    draw(st.runner()).make(move, draw)
+
+
+def as_rule(move: Move) -> Callable[["ScheduleMachine", None], None]:
     """A rule that makes this move where it is offered."""
 
-    def tell(machine: "ScheduleMachine", data: st.DataObject) -> None:
-        move.tell(data.draw, machine.draft)
-        machine.moves_made += 1
+    def tell(machine: "ScheduleMachine", made: None) -> None:
+        """The move was made when `made` was drawn."""
 
     tell.__name__ = move.tell.__name__
-    tell.__doc__ = move.tell.__doc__
     offered: Callable[[ScheduleMachine], bool] = lambda machine: move.offered(machine.draft)  # noqa: E731
-    return precondition(offered)(rule(data=st.data())(tell))
+    return precondition(offered)(rule(made=_made(move))(tell))
 
 
 class ScheduleMachine(RuleBasedStateMachine):
-    """Draws one schedule, a move a rule; in the end `carry_out` gets it."""
+    """Draws one schedule, a move a rule, out of an empty draft; in the end `carry_out` gets it."""
 
-    def __init__(self, configuration: Configuration, carry_out: CarryOut, *, name: str, seed: int, salt: str) -> None:
+    def __init__(self, empty: st.SearchStrategy[Draft], carry_out: CarryOut) -> None:
         super().__init__()
-        self._drafts = drafts(configuration, name=name, seed=seed, salt=salt)
+        self.empty = empty
         self._carry_out = carry_out
         self._draft: Draft | None = None
-        self.moves_made = 0
 
     @property
     def draft(self) -> Draft:
@@ -90,24 +94,28 @@ class ScheduleMachine(RuleBasedStateMachine):
         assert self._draft is not None, "initialize rules run before all others"
         return self._draft
 
-    @initialize(data=st.data())
-    def begin(self, data: st.DataObject) -> None:
+    @initialize(draft=st.runner().flatmap(lambda machine: machine.empty))
+    def begin(self, draft: Draft) -> None:
         """Draw what the schedule may use."""
-        self._draft = data.draw(self._drafts)
+        self._draft = draft
 
-    talk = _rule(moves.TALK)
-    cut = _rule(moves.CUT)
-    linger = _rule(moves.LINGER)
-    mend = _rule(moves.MEND)
-    crash = _rule(moves.CRASH)
-    revive = _rule(moves.REVIVE)
-    clique = _rule(moves.CLIQUE)
-    episode = _rule(moves.EPISODE)
-    settle = _rule(moves.SETTLE)
+    def make(self, move: Move, draw: moves.Draw) -> None:
+        """Make one move."""
+        move.tell(draw, self.draft)
+
+    talk = as_rule(moves.TALK)
+    cut = as_rule(moves.CUT)
+    linger = as_rule(moves.LINGER)
+    mend = as_rule(moves.MEND)
+    crash = as_rule(moves.CRASH)
+    revive = as_rule(moves.REVIVE)
+    clique = as_rule(moves.CLIQUE)
+    episode = as_rule(moves.EPISODE)
+    settle = as_rule(moves.SETTLE)
 
     def teardown(self) -> None:
         """Carry the whole out, unless Hypothesis gave it up in mid-drawing (it does when a draw is rejected)."""
-        if self.moves_made == LONGEST:
+        if sys.exception() is None and self._draft is not None:
             self._carry_out(self.draft.finish())
 
 
@@ -124,7 +132,7 @@ def carry_out_one(configuration: Configuration, carry_out: CarryOut, *, name: st
         nonlocal begun
         begun += 1
         chosen = once if begun >= ONE_AND_THE_SIMPLEST else lambda _: None
-        return ScheduleMachine(configuration, chosen, name=name, seed=run_seed, salt=salt)
+        return ScheduleMachine(drafts(configuration, name=name, seed=run_seed, salt=salt), chosen)
 
     # Hypothesis takes any callable that makes a machine, though it is annotated to take a class.
     factory = seed(run_seed * 1_000_003 + part)(machine)

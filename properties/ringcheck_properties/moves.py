@@ -11,6 +11,7 @@ from typing import Protocol, TypeAlias, TypeVar
 from hypothesis import strategies as st
 
 from ringcheck_properties.draft import RESTART_S, SETTLE_S, STUCK_S, Draft
+from ringcheck_properties.picking import coins, one_of, up_to
 from ringcheck_properties.swarm import faults, splits
 
 PAUSES = (0.4, 1.5)
@@ -49,14 +50,15 @@ class Move:
 
 def operate(draw: Draw, draft: Draft, nodes: tuple[str, ...], *, wait: bool) -> str:
     """One operation of one client through one of `nodes`; returns that node."""
-    key = draw(st.sampled_from(draft.keys))
-    through = draw(st.sampled_from(nodes))
-    client = draw(st.integers(0, CLIENTS - 1))
-    quorum = draw(st.sampled_from((0, 0, *range(1, draft.configuration.n + 1))))
-    kind = draw(st.sampled_from(("put", "put", "put", "get", "get", "delete")))
+    key = draw(one_of(draft.keys))
+    through = draw(one_of(nodes))
+    client = draw(up_to(CLIENTS - 1))
+    quorum = draw(one_of((0, 0, *range(1, draft.configuration.n + 1))))
+    kind = draw(one_of(("put", "put", "put", "get", "get", "delete")))
     context = None if kind == "get" else _context(draw, draft, key, client)
     if kind == "put":
-        draft.put(key, through=through, client=client, context=context, quorum=quorum, wait=wait)
+        size = draw(one_of(draft.sizes))
+        draft.put(key, through=through, client=client, context=context, quorum=quorum, wait=wait, size=size)
     elif kind == "delete" and context is not None:
         draft.delete(key, through=through, client=client, context=context, quorum=quorum, wait=wait)
     else:
@@ -66,9 +68,9 @@ def operate(draw: Draw, draft: Draft, nodes: tuple[str, ...], *, wait: bool) -> 
 
 def talk(draw: Draw, draft: Draft) -> None:
     """A burst of operations; while something is broken none waits for another, unless it needs its context."""
-    for _ in range(draw(st.integers(2, BURST))):
-        operate(draw, draft, draft.nodes, wait=not draft.troubled and draw(st.booleans()))
-    if draft.affords(STUCK_S) and draw(st.booleans()):
+    for _ in range(draw(up_to(BURST, 2))):
+        operate(draw, draft, draft.nodes, wait=not draft.troubled and draw(coins))
+    if draft.affords(STUCK_S) and draw(coins):
         draft.wait()
 
 
@@ -79,12 +81,12 @@ def cut(draw: Draw, draft: Draft) -> None:
 
 def linger(draw: Draw, draft: Draft) -> None:
     """Time passes while something is broken."""
-    draft.pause(draw(st.sampled_from(PAUSES)))
+    draft.pause(draw(one_of(PAUSES)))
 
 
 def mend(draw: Draw, draft: Draft) -> None:
     """One fault ends."""
-    draft.heal(draw(st.sampled_from(sorted(draft.faults))))
+    draft.heal(draw(one_of(tuple(sorted(draft.faults)))))
 
 
 def crash(draw: Draw, draft: Draft) -> None:
@@ -92,9 +94,9 @@ def crash(draw: Draw, draft: Draft) -> None:
     running = tuple(node for node in draft.nodes if node not in draft.down)
     asked = operate(draw, draft, running, wait=True)
     others = tuple(node for node in running if node != asked)
-    also = draw(st.sampled_from(((), others[:1], others[1:], others, others)))
+    also = draw(one_of(((), others[:1], others[1:], others, others)))
     draft.kill((asked, *also))
-    if draw(st.booleans()):
+    if draw(coins):
         draft.restart()
 
 
@@ -106,8 +108,8 @@ def revive(draw: Draw, draft: Draft) -> None:  # noqa: ARG001  - a move like the
 def clique(draw: Draw, draft: Draft) -> None:
     """Exactly W nodes, or W - 1, stay together for longer than failure detection; both sides are asked."""
     w = draft.configuration.w
-    together = min(len(draft.nodes) - 1, draw(st.sampled_from(tuple(size for size in (w, w - 1) if size))))
-    draft.inject(draw(splits(st.sampled_from(draft.swarm.cuts), draft.nodes, together)))
+    together = min(len(draft.nodes) - 1, draw(one_of(tuple(size for size in (w, w - 1) if size))))
+    draft.inject(draw(splits(draft.swarm.cuts, draft.nodes, together)))
     draft.pause(PAUSES[-1])
     talk(draw, draft)
 
@@ -115,7 +117,7 @@ def clique(draw: Draw, draft: Draft) -> None:
 def episode(draw: Draw, draft: Draft) -> None:
     """A fault, a wait, writes under it, healing, and a crash soon after."""
     fault = draft.inject(draw(faults(draft.swarm, draft.nodes)))
-    draft.pause(draw(st.sampled_from(PAUSES)))
+    draft.pause(draw(one_of(PAUSES)))
     talk(draw, draft)
     draft.heal(fault)
     if draft.swarm.crashes and not draft.down:
@@ -144,9 +146,9 @@ def _context(draw: Draw, draft: Draft, key: str, client: int) -> int | None:
     """The operation whose context a write uses: the client's last on this key, an older one of anybody's, or none."""
     seen = draft.seen[key]
     own = [each.operation for each in seen if each.client == client]
-    match draw(st.sampled_from(("last", "last", "older", "none"))):
+    match draw(one_of(("last", "last", "older", "none"))):
         case "last" if own:
             return own[-1]
         case "older" if seen:
-            return draw(st.sampled_from([each.operation for each in seen]))
+            return draw(one_of(tuple(each.operation for each in seen)))
     return None

@@ -4,16 +4,21 @@ Each schedule uses a random subset (swarm testing; Groce et al., ISSTA 2012): wh
 happens long enough to matter.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal, TypeAlias, get_args
 
 from hypothesis import strategies as st
 
 from ringcheck_chaos.faults import CLIENT, Cut, Fault, Isolate, LinkFault, Mechanism, Split
+from ringcheck_properties.picking import coins, kept, one_of, order_of, some_of, up_to
 
 Extent: TypeAlias = Literal["link", "one-way", "client", "isolate", "split"]
 """How far a fault reaches: a link between nodes, one way of it, a link to a client, one node, two groups of nodes."""
 
+Hardship: TypeAlias = Literal["wipes", "roll-backs", "disk errors", "messages", "clocks", "half-way"]
+"""What only a simulated world can do to nodes: "half-way" lets them die between two effects."""
+
+HARDSHIPS: tuple[Hardship, ...] = get_args(Hardship)
 EXTENTS: tuple[Extent, ...] = get_args(Extent)
 MECHANISMS: tuple[Mechanism, ...] = get_args(Mechanism)
 CUTS: tuple[Cut, ...] = get_args(Cut)
@@ -23,11 +28,12 @@ LATENCIES_MS = (20, 100, 300, 900)
 
 @dataclass(frozen=True, slots=True)
 class Swarm:
-    """The kinds of fault of one schedule. `crashes`: whether nodes are killed."""
+    """The kinds of fault of one schedule. `crashes`: whether nodes are killed; `hardships` take a simulated world."""
 
     mechanisms: tuple[Mechanism, ...]
     extents: tuple[Extent, ...]
     crashes: bool
+    hardships: tuple[Hardship, ...] = ()
 
     @property
     def cuts(self) -> tuple[Cut, ...]:
@@ -35,54 +41,55 @@ class Swarm:
         return tuple(cut for cut in CUTS if cut in self.mechanisms) or ("down",)
 
 
+@kept
 @st.composite
 def swarms(draw: st.DrawFn, nodes: int) -> Swarm:
     """Subsets of what can befall a cluster of so many nodes; a single one has no links but to its clients."""
-    mechanisms = draw(st.lists(st.sampled_from(MECHANISMS), min_size=1, max_size=3, unique=True))
-    extents = st.lists(st.sampled_from(EXTENTS), min_size=1, max_size=3, unique=True) if nodes > 1 else st.just([])
+    extents: list[Extent] = draw(some_of(EXTENTS, 1, 3)) if nodes > 1 else ["client"]
     return Swarm(
-        mechanisms=tuple(mechanisms),
-        extents=tuple(draw(extents)) or ("client",),
-        crashes=draw(st.sampled_from((True, True, False))),
+        mechanisms=tuple(draw(some_of(MECHANISMS, 1, 3))),
+        extents=tuple(extents),
+        crashes=draw(one_of((True, True, False))),
     )
 
 
-def faults(swarm: Swarm, nodes: tuple[str, ...]) -> st.SearchStrategy[Fault]:
+@kept
+@st.composite
+def hard_swarms(draw: st.DrawFn, nodes: int) -> Swarm:
+    """As `swarms`, with up to two hardships."""
+    hardships = draw(some_of(HARDSHIPS, 0, 2))
+    return replace(draw(swarms(nodes)), hardships=tuple(hardships))
+
+
+@kept
+@st.composite
+def faults(draw: st.DrawFn, swarm: Swarm, nodes: tuple[str, ...]) -> Fault:
     """Faults of the swarm's kinds in a cluster of `nodes`."""
-    return st.sampled_from(swarm.extents).flatmap(lambda extent: _of_extent(extent, swarm, nodes))
-
-
-def splits(how: st.SearchStrategy[Cut], nodes: tuple[str, ...], together: int) -> st.SearchStrategy[Fault]:
-    """Splits of `nodes` that leave `together` of them on one side; at least one must be on either side."""
-    return st.builds(
-        lambda how, order: Split(how=how, left=tuple(order[:together]), right=tuple(order[together:])),
-        how,
-        st.permutations(nodes),
-    )
-
-
-def _of_extent(extent: Extent, swarm: Swarm, nodes: tuple[str, ...]) -> st.SearchStrategy[Fault]:
-    cut = st.sampled_from(swarm.cuts)
-    node = st.sampled_from(nodes)
+    extent = draw(one_of(swarm.extents))
     match extent:
         case "isolate":
-            return st.builds(Isolate, how=cut, node=node)
+            return Isolate(how=draw(one_of(swarm.cuts)), node=draw(one_of(nodes)))
         case "split":
-            return st.integers(1, len(nodes) - 1).flatmap(lambda together: splits(cut, nodes, together))
+            return draw(splits(swarm.cuts, nodes, draw(up_to(len(nodes) - 1, 1))))
         case "client":
-            both = st.tuples(node, st.booleans()).map(lambda drawn: (CLIENT, drawn[0])[:: 1 if drawn[1] else -1])
+            ends = (CLIENT, draw(one_of(nodes)))
+            source, target = ends if draw(coins) else ends[::-1]
         case _:
-            both = st.permutations(nodes).map(lambda order: (order[0], order[1]))
-    # What closes a port closes it both ways.
-    one_way = st.just(True) if extent == "one-way" else st.booleans() if extent == "client" else st.just(False)
-    return st.builds(_link, st.sampled_from(swarm.mechanisms), both, one_way, st.sampled_from(LATENCIES_MS))
-
-
-def _link(how: Mechanism, ends: tuple[str, str], one_way: bool, latency_ms: int) -> Fault:
+            source, target = draw(order_of(nodes))[:2]
+    how = draw(one_of(swarm.mechanisms))
+    one_way = extent == "one-way" or (extent == "client" and draw(coins))
     return LinkFault(
         how=how,
-        source=ends[0],
-        target=ends[1],
-        one_way=one_way and how != "down",
-        latency_ms=latency_ms if how == "latency" else 0,
+        source=source,
+        target=target,
+        one_way=one_way and how != "down",  # what closes a port closes it both ways
+        latency_ms=draw(one_of(LATENCIES_MS)) if how == "latency" else 0,
     )
+
+
+@kept
+@st.composite
+def splits(draw: st.DrawFn, cuts: tuple[Cut, ...], nodes: tuple[str, ...], together: int) -> Fault:
+    """Splits of `nodes` that leave `together` of them on one side; at least one must be on either side."""
+    how, order = draw(one_of(cuts)), draw(order_of(nodes))
+    return Split(how=how, left=tuple(order[:together]), right=tuple(order[together:]))

@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ringcheck_chaos.conditions import CLEAR, Condition, Flow, conditions, dialled
-from ringcheck_chaos.faults import CLIENT, Fault, Isolate, LinkFault, Split, directions
+from ringcheck_chaos.faults import CLIENT, Isolate, LinkFault, NetworkFault, Split, directions
 
 NODES = ("n1", "n2", "n3")
 STALL, DROP = Flow(cut="stall"), Flow(cut="drop")
@@ -60,7 +60,7 @@ def test_latencies_add_up_and_cuts_hide_them() -> None:
     """Two latencies are one of their sum; under a cut it is the cut that lies on the stream."""
     slow = [LinkFault("latency", "n1", "n2", latency_ms=ms) for ms in (10, 20)]
     assert conditions(slow, NODES)["n1", "n2"].toxics()["upstream"] == ("latency", {"latency": 30, "jitter": 0})
-    cut: list[Fault] = [*slow, Isolate("stall", "n1")]
+    cut: list[NetworkFault] = [*slow, Isolate("stall", "n1")]
     assert conditions(cut, NODES)["n1", "n2"].toxics()["upstream"] == ("bandwidth", {"rate": 0})
 
 
@@ -74,13 +74,13 @@ def test_joining_is_commutative_associative_and_has_a_unit(one: Condition, two: 
 
 @settings(max_examples=50)
 @given(faults.filter(lambda drawn: len(drawn) < 4))
-def test_order_of_faults_does_not_matter(drawn: list[Fault]) -> None:
+def test_order_of_faults_does_not_matter(drawn: list[NetworkFault]) -> None:
     """However faults follow on each other, the links end in the same condition."""
     assert len({repr(sorted(conditions(order, NODES).items())) for order in permutations(drawn)}) == 1
 
 
 @given(faults)
-def test_only_what_a_fault_names_suffers(drawn: list[Fault]) -> None:
+def test_only_what_a_fault_names_suffers(drawn: list[NetworkFault]) -> None:
     """A stream suffers if, and only if, some fault names the direction in which its bytes flow."""
     found = conditions(drawn, NODES)
     named = {(way, fault.how == "down") for fault in drawn for way in directions(fault, NODES)}

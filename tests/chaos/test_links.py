@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import grpc
 import pytest
 
-from ringcheck_chaos.faults import CLIENT, Cut, Fault, Isolate, LinkFault, Split
+from ringcheck_chaos.faults import CLIENT, Cut, Isolate, LinkFault, NetworkFault, Split
 from ringcheck_chaos.links import Links
 from ringcheck_chaos.ports import lease
 from ringcheck_chaos.toxiproxy import ToxiproxyError
@@ -201,7 +201,7 @@ def test_overlapping_faults_each_hold_their_links(server_url: str) -> None:
 
     async def scenario(made: Cluster) -> None:
         links = made.links
-        overlapping: list[Fault] = [
+        overlapping: list[NetworkFault] = [
             Isolate("stall", "n1"),
             LinkFault("latency", "n1", "n2", latency_ms=10),
             Split("drop", ("n1", "n2"), ("n3",)),

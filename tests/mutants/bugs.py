@@ -86,11 +86,11 @@ def failed_replies_count() -> Parts:
     def start(reading: Reading) -> None:
         for home in reading._homes:
             if not reading._desk.peers.trusts(home):
-                reading._replies[home] = State.EMPTY
+                reading._take(home, State.EMPTY)
         honest_start(reading)
 
     def on_failure(reading: Reading, request: int, to: str, sent: bool) -> None:
-        reading._replies[to] = State.EMPTY
+        reading._take(to, State.EMPTY)
         honest_on_failure(reading, request, to, sent)
 
     honest_start = replace(Reading, "start", start)

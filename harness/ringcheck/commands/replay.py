@@ -9,13 +9,13 @@ import click
 from ringcheck import history as happened
 from ringcheck.commands.check import together
 from ringcheck.conform import worth_telling
+from ringcheck.errors import UsageError
 from ringcheck.history_file import read_history
 from ringcheck.judging import judge
 from ringcheck.judging.verdict import Judgement
 from ringcheck.reports.terminal import make_console, print_outcome
 from ringcheck.requirements import all_requirements
 from ringcheck.target import Target
-from ringcheck.worlds.live import LiveWorld
 
 
 @click.command("replay")
@@ -28,27 +28,72 @@ from ringcheck.worlds.live import LiveWorld
     metavar="DIR",
     help="Where the new history goes, under replays/.",
 )
+@click.option("--core", metavar="NAME", help="Carry it out in the simulated world, on this core.")
+@click.option("--live", is_flag=True, help="Carry a simulated history out on real processes.")
 @click.option("--toxiproxy", metavar="PATH|URL|embedded", help="Which Toxiproxy server to use.")
 @click.argument("target", nargs=-1, type=click.UNPROCESSED, metavar="[-- COMMAND … {config}]")
-def command(history: Path, out: Path, toxiproxy: str | None, target: tuple[str, ...]) -> int:
+def command(
+    history: Path, out: Path, core: str | None, live: bool, toxiproxy: str | None, target: tuple[str, ...]
+) -> int:
     """Carry the schedule of HISTORY out once on a fresh cluster, and judge the new history.
 
-    COMMAND starts one node; without it the history's own command is used. Timing is not part of a schedule, so
-    what depends on it may end otherwise: the last line says whether the same requirements were broken. Exit codes
+    It is carried out in the world that it comes from, unless you name the other one. On real processes COMMAND starts
+    one node; without it the history's own command is used, or the reference. Timing is not part of a schedule there,
+    so what depends on it may end otherwise: the last line says whether the same requirements were broken. In the
+    simulated world a history is repeated to the letter, unless core or program have changed, which is told. Exit codes
     are those of `ringcheck check`.
     """
+    if core and (live or target or toxiproxy):
+        raise UsageError("--core means the simulated world, and --live, --toxiproxy and COMMAND the live one; choose.")
     earlier = read_history(history, partial=True)
-    chosen = Target.from_command(target) if target else Target.from_history(earlier.header.command)
     path = _free_path(out / "replays", history.stem)
-    click.echo(f"Carrying out {earlier.header.schedule.name} again: {shlex.join(chosen.command)}")
-    with LiveWorld(chosen, toxiproxy=toxiproxy, seed=earlier.header.seed, on_event=_show) as world:
-        again = world.carry_out(earlier.header.schedule, path)
+    simulated = earlier.header.core and not (live or target or toxiproxy)
+    if core or simulated:
+        again = _simulate(earlier, core or earlier.header.core, path)
+    else:
+        again = _carry_out(earlier, target, toxiproxy, path)
     before, after = judge(earlier), judge(again)
     outcome = together([(str(path), after)], set(earlier.header.schedule.requirements))
     print_outcome(make_console(), outcome)
     click.echo(f"\nhistory: {path}")
+    if simulated and not core:
+        click.echo(likeness(earlier, again))
     click.echo(comparison(breached(before), breached(after)))
     return outcome.exit_code
+
+
+def _simulate(earlier: happened.History, core: str, path: Path) -> happened.History:
+    from ringcheck.worlds.simulated import SimulatedWorld
+
+    click.echo(f"Carrying out {earlier.header.schedule.name} in the simulated world: {core}")
+    world = SimulatedWorld(core, on_event=_show)
+    return world.carry_out(earlier.header.schedule, path)
+
+
+def _carry_out(
+    earlier: happened.History, target: tuple[str, ...], toxiproxy: str | None, path: Path
+) -> happened.History:
+    from ringcheck.worlds.live import LiveWorld
+
+    header = earlier.header
+    chosen = Target.from_history(header.command) if header.command and not target else Target.from_command(target)
+    click.echo(f"Carrying out {header.schedule.name} again: {shlex.join(chosen.command)}")
+    with LiveWorld(chosen, toxiproxy=toxiproxy, seed=header.seed, on_event=_show) as world:
+        return world.carry_out(header.schedule, path)
+
+
+def likeness(before: happened.History, after: happened.History) -> str:
+    """One sentence on whether a simulated history was repeated to the letter."""
+    if before.events == after.events and before.footer == after.footer:
+        return f"The same history to the letter: {len(after.events)} events."
+    if before.footer is None:
+        return "The history to compare with was cut off."
+    place = next((n for n, pair in enumerate(zip(before.events, after.events, strict=False)) if pair[0] != pair[1]), -1)
+    what = f"event {place + 1} differs" if place >= 0 else "one is longer"
+    draws = (
+        "" if after.footer is None else f" (random numbers drawn: {before.footer.draws} then, {after.footer.draws} now)"
+    )
+    return f"Another history than before, {what}{draws}: the core or this program have changed since."
 
 
 def breached(judgement: Judgement) -> tuple[str, ...]:

@@ -30,6 +30,9 @@ from ringcheck.reports.terminal import TerminalReport, make_console
     show_default="one more than there are cores",
     help="Workers, each with a cluster of its own; 0 runs everything in one process.",
 )
+@click.option(
+    "--core", metavar="NAME", help="Judge a core in the simulated world, such as ringcheck_reference.simulated."
+)
 @click.option("--toxiproxy", metavar="PATH|URL|embedded", help="Which Toxiproxy server to use.")
 @click.option(
     "--schedules",
@@ -46,6 +49,7 @@ def command(
     out: Path,
     junit: Path | None,
     workers: int,
+    core: str | None,
     toxiproxy: str | None,
     schedules: int,
     target: tuple[str, ...],
@@ -54,9 +58,13 @@ def command(
 
     COMMAND starts one node; {config} in it stands for the path of that node's NodeConfig in JSON. Without a
     command the reference node is judged.
+
+    With --core nothing is started: the same schedules are carried out by cores in one process and in virtual time,
+    in seconds. `ringcheck explore` goes on from there.
     """
     options = Options(
         command=target or None,
+        core=core,
         only=tuple(only.split(",")) if only else (),
         nodes=nodes,
         seed=seed,

@@ -34,8 +34,13 @@ def disagreement(run: Run) -> str:
 
 def _loss(defect: Defect, run: Run, causality: Causality) -> str:
     put = defect.put
-    if run.timeline.blacked_out(put.start, defect.state.time):
+    since, until = put.start, defect.state.time
+    if run.timeline.blacked_out(since, until):
         return "DUR-02"
+    if run.disks.destroyed(since, until, "wiped"):
+        return "DUR-03"
+    if run.disks.destroyed(since, until, "rolled back"):
+        return "DUR-04"
     others = (other for other in defect.remaining if other.ok)
     if put.ok and any(not causality.supersedes(put, other) for other in others):
         return "SIB-01"

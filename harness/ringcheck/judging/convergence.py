@@ -29,7 +29,7 @@ def judge_convergence(run: Run) -> Iterator[Statement]:
                 if not run.timeline.calm(last, settlement.ended):
                     yield Held("AE-01")
                 yield from _equal_owners(settlement)
-                yield from _idle(settlement)
+                yield from _idle(run, settlement)
                 yield from _no_strangers(run, settlement)
             case Diverged():
                 yield from _diverged(run, settlement, settlement.outcome)
@@ -93,10 +93,10 @@ def entry_state(seen: Observation, node: str, key: str) -> bytes | None:
     return next((entry.state for entry in entries if entry.key == key), None)
 
 
-def _idle(settlement: Settlement) -> Iterator[Statement]:
-    """AE-03: from the converged observation to the one a request time-out later."""
+def _idle(run: Run, settlement: Settlement) -> Iterator[Statement]:
+    """AE-03: from the converged observation to the one a request time-out later, if no late message arrived."""
     first, later = settlement.seen.get("converged"), settlement.seen.get("held")
-    if first is None or later is None:
+    if first is None or later is None or run.timeline.erratic(first.began, later.time):
         return
     compared = False
     for name, node in first.nodes.items():

@@ -39,16 +39,16 @@ def judge_expectations(run: Run, quiet: Quiet) -> Iterator[Statement]:
 
 def _answer(run: Run, quiet: Quiet, step: ExpectAnswer, operation: Operation) -> Statement:
     if not _code_fits(step.code, operation):
-        if operation.in_doubt and operation.code in EXCUSED:
+        # A node whose disk fails may say so in a code of its own.
+        excused = operation.code in EXCUSED or run.timeline.erratic(operation.start, operation.stop)
+        if operation.in_doubt and excused:
             return Unclear(step.requirement, f"{words.named(operation)} ended with {operation.code}")
         return _breach(step, operation)
     if step.values is None or not operation.ok or sorted(step.values) == sorted(operation.values):
         return Held(step.requirement)
+    # Stand-ins and late replicas explain an old answer; what they do not explain shows after a Settle.
     reason = _doubt(run, step.operation, operation.key, operation.stop)
-    if "inspect" in run.profiles:
-        # Stand-ins and late replicas explain an old answer; what they do not explain shows after a Settle.
-        reason = reason or quiet.suspicion(operation.start, operation.stop)
-    if reason:
+    if reason := reason or quiet.suspicion(operation.start, operation.stop):
         return Unclear(
             step.requirement, f"{words.named(operation)} returned {words.values(operation.values)}, but {reason}"
         )
@@ -92,7 +92,8 @@ def _settled(run: Run, step: ExpectSettled, settlement: Settlement) -> Iterator[
     answers = settlement.finals.get(step.key, {})
     silent = [node for node in run.nodes if node not in answers]
     wrong = [read for read in answers.values() if sorted(read.values) != sorted(step.values)]
-    doubt = _doubt(run, None, step.key, settlement.began)
+    restless = "" if run.at_rest(settlement) else "messages may still have been on their way"
+    doubt = _doubt(run, None, step.key, settlement.began) or restless
     if not settlement.converged:
         yield Unclear(step.requirement, f"the cluster did not converge in settle {settlement.index + 1}")
     elif wrong and doubt:
@@ -122,10 +123,14 @@ def _wrong(run: Run, step: ExpectSettled, settlement: Settlement, wrong: Sequenc
 
 
 def _doubt(run: Run, operation: int | None, key: str, until: float) -> str:
-    """Why the key may rightly hold something else: a write before `until` that was not surely carried out."""
-    for write in run.keys[key].operations.values() if key in run.keys else ():
-        if write.is_write and write.in_doubt and write.start <= until and write.id != operation:
+    """Why the key may rightly hold something else: a write before `until` that was not surely carried out, or kept."""
+    writes = run.keys[key].operations.values() if key in run.keys else ()
+    for write in (each for each in writes if each.is_write and each.start <= until):
+        if write.in_doubt and write.id != operation:
             return f"{words.named(write)} ended with {write.code}"
+        if write.ok and not run.disks.keep(write.asked.quorum, write.start, until):
+            lost = words.nodes(run.disks.destroyed(write.start, until))
+            return f"{words.named(write)} was acknowledged by W={write.asked.quorum} nodes, and {lost} lost their disks"
     for event in run.history.events:
         if isinstance(event, Skipped) and event.time <= until:
             step = run.steps.get(event.operation)

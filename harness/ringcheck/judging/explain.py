@@ -70,7 +70,8 @@ def _disturbances(run: Run, breach: Breach) -> Iterator[str]:
         yield f"({len(touching) - MOST_FAULTS} earlier ones left out)"
     for each in touching[-MOST_FAULTS:]:
         until = "the end" if each.ended == float("inf") else words.at(each.ended)
-        yield f"{words.at(each.begun):>10}  {each.what}, until {until}"
+        lasting = f", until {until}" if each.ended > each.begun else ""
+        yield f"{words.at(each.begun):>10}  {each.what}{lasting}"
     for settlement in run.settlements:
         if begin <= settlement.ended <= end:
             what = "the cluster had converged" if settlement.converged else "the cluster had not converged"

@@ -21,6 +21,7 @@ from ringcheck.history import (
     Converged,
     Counters,
     Description,
+    DiskLost,
     Diverged,
     EntrySeen,
     Event,
@@ -148,7 +149,7 @@ class Handmade:
         return number
 
     def fault(self, number: int, fault: Fault, *, bit: bool = True) -> None:
-        """A network fault sets in."""
+        """A fault sets in."""
         began = self.tick()
         self._tell(FaultBegan(time=self.tick(), began=began, fault_id=number, fault=fault, bit=bit, proof="silent"))
 
@@ -172,6 +173,13 @@ class Handmade:
             self._lives[node] += 1
             self.counters[node] = NOBODY
             self._tell(NodeUp(time=time, began=began, node=node))
+
+    def lose(self, *nodes: str, how: Literal["wiped", "rolled back"] = "wiped") -> None:
+        """Nodes are killed, lose their disks, and start again."""
+        self.kill(*nodes)
+        for node in nodes:
+            self._tell(DiskLost(time=self.tick(), node=node, how=how))
+        self.restart(*nodes)
 
     def count(self, node: str, **more: int) -> None:
         """A node counts so many more of something."""

@@ -41,20 +41,24 @@ def judge_handoff(run: Run) -> Iterator[Statement]:
             yield from _survived(run, first, later)
     begin = 0.0
     for settlement in run.settlements:
-        before = [each for each in seen if begin <= each.time <= settlement.began]
-        yield from _delivered(run, settlement, before)
+        hints = {hint for each in seen if begin <= each.time <= settlement.began for hint in pending(each)}
+        certain = (hint for hint in hints if _is_kept(run, hint, begin, settlement.ended))
+        yield from _delivered(run, settlement, sorted(certain, key=str))
         begin = settlement.ended
 
 
 def _survived(run: Run, first: Observation, later: Observation) -> Iterator[Statement]:
     """HND-02: the target was down all the time, and the holder was killed and is back."""
     kept = pending(later)
+    since = max((each.ended for each in run.settlements if each.ended <= first.began), default=0.0)
     for hint in sorted(pending(first), key=str):
         killed = any(
             each.node == hint.holder and each.may_begin >= first.time and each.ended <= later.began
             for each in run.timeline.touching(first.time, later.began)
         )
         if not killed or not run.timeline.surely_down(hint.target, first.began, later.time):
+            continue
+        if not run.timeline.sound_disk(hint.holder, since, later.time):
             continue
         if hint in kept:
             yield Held("HND-02")
@@ -70,7 +74,12 @@ def _survived(run: Run, first: Observation, later: Observation) -> Iterator[Stat
             )
 
 
-def _delivered(run: Run, settlement: Settlement, before: Sequence[Observation]) -> Iterator[Statement]:
+def _is_kept(run: Run, hint: Pending, start: float, stop: float) -> bool:
+    """Whether no disk took along the hint, or what was handed off."""
+    return run.timeline.sound_disk(hint.holder, start, stop) and hint.target not in run.disks.destroyed(start, stop)
+
+
+def _delivered(run: Run, settlement: Settlement, hints: Sequence[Pending]) -> Iterator[Statement]:
     """HND-01 and HND-03: everything is up again, so every hint arrives."""
     last = settlement.seen.get("held" if settlement.by_inspection else "diverged")
     if last is None or "inspect" not in run.profiles:
@@ -89,13 +98,11 @@ def _delivered(run: Run, settlement: Settlement, before: Sequence[Observation]) 
             time=last.time,
         )
         return
-    hints = {hint for seen in before for hint in pending(seen)}
     if not settlement.by_inspection:
         yield from (Unclear(each, "the cluster did not converge") for each in ("HND-01", "HND-03") if hints)
         return
     yield Held("HND-01", len(hints))
-    for hint in sorted(hints, key=str):
-        yield _arrived(last, hint)
+    yield from (_arrived(last, hint) for hint in hints)
 
 
 def _arrived(last: Observation, hint: Pending) -> Statement:

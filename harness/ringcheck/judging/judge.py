@@ -10,6 +10,7 @@ from ringcheck.judging.liveness import judge_liveness
 from ringcheck.judging.occurrences import occurrences
 from ringcheck.judging.placement import judge_placement
 from ringcheck.judging.quiet import Quiet
+from ringcheck.judging.rebuilding import judge_rebuilding
 from ringcheck.judging.recency import judge_recency
 from ringcheck.judging.repair import judge_repair
 from ringcheck.judging.roots import judge_roots
@@ -45,6 +46,7 @@ def _statements(run: Run) -> Iterator[Statement]:
     yield from judge_convergence(run)
     yield from judge_roots(run)
     yield from judge_handoff(run)
+    yield from judge_rebuilding(run)
     yield from judge_repair(run)
     yield from judge_placement(run)
 

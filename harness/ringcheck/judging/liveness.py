@@ -1,7 +1,8 @@
 """AVL-01, AVL-02, AVL-03, AVL-05: who can be answered, and who must not be, while links are cut and nodes are down.
 
 A promise of an answer is judged with the least of what may have been open, its denial with the most. Slow links are
-neither open for certain nor cut.
+neither open for certain nor cut. While messages are lost or late at random, a disk fails or a clock runs wild, no
+answer is promised.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -42,12 +43,15 @@ def _owed(run: Run, operation: Operation, touching: tuple[Disturbance, ...]) -> 
     passed on to it, and the contract forbids to pass that on twice.
     """
     begin, stop = operation.start - run.detection_s, operation.stop
-    if begin < 0 or not all(each.surely_throughout(begin, stop) for each in touching if each.between_nodes()):
+    if begin < 0 or any(each.erratic for each in touching):
+        return
+    if not all(each.surely_throughout(begin, stop) for each in touching if each.between_nodes()):
         return
     if not _asked_freely(operation, touching):
         return
     group = _together(operation.node, run.nodes, touching)
-    if len(group) < operation.asked.quorum:
+    # Copies count by physical machines: two members of one host are one.
+    if len({run.host(each) for each in group}) < operation.asked.quorum:
         return
     requirement = "AVL-01" if operation.is_write else "AVL-02"
     took, limit = operation.stop - operation.start, run.request_timeout_s(operation.node)

@@ -3,7 +3,7 @@
 from collections import Counter
 from collections.abc import Mapping, Sequence
 
-from ringcheck.history import Converged, Counters, FaultBegan, NodeUp, Observation
+from ringcheck.history import Converged, Counters, DiskLost, FaultBegan, NodeUp, Observation
 from ringcheck.judging.handoff import pending
 from ringcheck.judging.run import Run
 from ringcheck_chaos.faults import blocks
@@ -34,6 +34,7 @@ def occurrences(run: Run) -> dict[str, int]:
         "faults that bit": len(bit),
         "partitions that bit": sum(blocks(event.fault) for event in bit),
         "restarts": sum(isinstance(event, NodeUp) for event in events),
+        "disks destroyed": sum(isinstance(event, DiskLost) for event in events),
         "hints seen pending": len({hint for seen in run.observations for hint in pending(seen)}),
         "convergences": sum(isinstance(event, Converged) and event.by == "inspect" for event in events),
         "convergences, as far as reads can show": sum(

@@ -3,27 +3,32 @@
 Let S be the values that the nodes return for a key in a converged state; that all return the same ones is judged apart.
 
 * A write is *effective for certain* when it was acknowledged, when a converged S holds its value, or when any Get
-  returned its value. (No event of this format destroys a disk, so what was seen once is kept.)
-* A Delete that ended indefinitely *may be effective* when it supersedes no member of S. A Put that ended indefinitely
-  and is neither in S nor was ever seen hides nothing: had it taken effect, it would be in S, or what supersedes it
-  supersedes all that it did.
+  returned its value; as long as not so many disks were destroyed that every copy may be gone. An acknowledged write
+  lay on W disks, a value that was read on one at the least, and what was converged on all N.
+* A Delete that ended indefinitely, or whose copies may be gone, *may be effective* when it supersedes no member of S.
+  Such a Put that is not in S hides nothing: had it taken effect, it would be in S, or what supersedes it supersedes
+  all that it did.
 
 S is right exactly when
   (1) every member of S is a Put that was begun and did not fail definitely (`reads` judges this, at every Get);
   (2) no member of S is superseded by a write that is effective for certain;
   (3) every Put that is effective for certain and not in S is superseded by a write that is, or may be, effective;
-  (4) no Put that had ended before an earlier convergence and was absent from its S is in a later S.
+  (4) no Put that had ended before an earlier convergence and was absent from its S is in a later S; but a disk that
+      was rolled back since the last convergence may bring back one that was lost with a disk before.
 
 Every convergence is judged, so that a later write cannot hide an earlier loss. The tests compare this rule with the
 enumeration of every subset of indefinite writes. The cost is linear in the operations of the key, for each
 convergence only in those that are new and those that something is wrong with.
 """
 
-from collections.abc import Iterator, Mapping
+from bisect import bisect_left
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from enum import Enum
+from math import inf
 
 from ringcheck.judging.causality import Causality, Superseded
+from ringcheck.judging.disks import Disks
 from ringcheck.judging.operations import Operation
 
 
@@ -65,11 +70,16 @@ class Defect:
 class Oracle:
     """Judges the converged states of one key, in order; knows afterwards what was gone in which."""
 
-    def __init__(self, causality: Causality) -> None:
+    def __init__(self, causality: Causality, disks: Disks) -> None:
         self.gone: dict[int, float] = {}
         """Puts that had ended before a convergence and were absent from its S: id → time of the first such one."""
+        self.mislaid: set[int] = set()
+        """Those of them that may have been lost with a disk, not superseded: a disk rolled back may hold them."""
         self.effective: dict[int, Operation] = {}
         """Writes effective for certain at the last convergence judged."""
+        self._returned: dict[int, list[tuple[float, float]]] = {}
+        self._times: list[float] = []
+        self._disks = disks
         self._causality = causality
         self._superseded = Superseded(causality)
         self._ended = sorted(causality.operations.values(), key=lambda operation: operation.stop)
@@ -82,13 +92,36 @@ class Oracle:
         """Whether a write that is effective for certain supersedes `put`."""
         return put.id in self._superseded
 
+    def lacked(self, put: Operation, start: float, stop: float) -> float | None:
+        """Since when converged states had lacked `put`, when nothing can bring it back from `start` to `stop`.
+
+        None when they had not, and when a disk was destroyed between the last of them and `stop`.
+        """
+        absences: list[tuple[float, float]] = [*self._returned.get(put.id, ()), (self.gone.get(put.id, inf), inf)]
+        for since, until in absences:
+            if since < start <= until and not self._disks.destroyed(self._last_before(start), stop):
+                return since
+        return None
+
     def judge(self, state: ConvergedState) -> Iterator[Defect]:
         """All that is wrong with `state` and was not told of an earlier one."""
         present = {put.id: put for each in state.answers.values() for put in self._causality.writes_returned(each)}
+        self._forget(state)
         self._take_in(state, present)
         yield from self._unexpected(state, present)
         yield from self._missing(state, present)
         self._remember(state, present)
+
+    def _last_before(self, moment: float) -> float:
+        return self._times[bisect_left(self._times, moment) - 1]
+
+    def _forget(self, state: ConvergedState) -> None:
+        """Start anew when so many disks were destroyed that nothing of the last state is certain to be left."""
+        if self._times and not self._disks.keep_state(self._times[-1], state.time):
+            self.mislaid |= self.gone.keys()
+            self.effective = {}
+            self._visible = {}
+            self._superseded = Superseded(self._causality)
 
     def _take_in(self, state: ConvergedState, present: Mapping[int, Operation]) -> None:
         """Add the writes of which this state makes certain that they took effect."""
@@ -97,7 +130,7 @@ class Oracle:
             operation = self._ended[self._next_ended]
             self._next_ended += 1
             if operation.ok:
-                new += [operation] if operation.is_write else self._causality.writes_returned(operation)
+                new += self._shown_by(operation, state.time)
             if operation.asked.kind == "put":
                 self._to_vanish[operation.id] = operation
         new = [write for write in new if write.id not in self.effective]
@@ -106,12 +139,22 @@ class Oracle:
         self._visible |= {write.id: write for write in new if write.asked.kind == "put"}
         self._visible = {number: put for number, put in self._visible.items() if number not in self._superseded}
 
+    def _shown_by(self, operation: Operation, time: float) -> Sequence[Operation]:
+        """The writes that an operation answered OK shows to be effective, if a copy is left at `time` for certain."""
+        if operation.is_write:
+            return [operation] if self._disks.keep(operation.asked.quorum, operation.start, time) else []
+        returned = self._causality.writes_returned(operation)
+        return [put for put in returned if not self._disks.destroyed(put.start, time)]
+
     def _unexpected(self, state: ConvergedState, present: Mapping[int, Operation]) -> Iterator[Defect]:
         """Rules (2) and (4)."""
+        rolled_back = self._times and self._disks.destroyed(self._times[-1], state.time, "rolled back")
         for number, put in present.items():
             since = self.gone.get(number)
             wrong = Wrong.FALSE_SIBLING if since is None else Wrong.RESURRECTED
-            if (since is not None or self.superseded(put)) and self._new(put, wrong):
+            if since is not None and rolled_back and number in self.mislaid and not self.superseded(put):
+                self._bring_back(put, since, state)
+            elif (since is not None or self.superseded(put)) and self._new(put, wrong):
                 nodes = tuple(node for node, answer in state.answers.items() if put.asked.value in answer.values)
                 remaining = tuple(present.values())
                 yield Defect(wrong, put, state, nodes, self._superseder(put), remaining, gone_since=since)
@@ -125,7 +168,7 @@ class Oracle:
         doubtful = (
             write
             for write in self._causality.operations.values()
-            if write.asked.kind == "delete" and write.in_doubt and write.start <= state.time
+            if write.asked.kind == "delete" and write.start <= state.time and self._may_be_effective(write)
         )
         excused = Superseded(self._causality).by(
             delete
@@ -136,10 +179,24 @@ class Oracle:
             if put.id not in excused and self._new(put, Wrong.LOST):
                 yield Defect(Wrong.LOST, put, state, tuple(state.answers), remaining=tuple(present.values()))
 
+    def _may_be_effective(self, write: Operation) -> bool:
+        return write.in_doubt or (write.ok and write.id not in self.effective)
+
     def _remember(self, state: ConvergedState, present: Mapping[int, Operation]) -> None:
-        for number in [number for number in self._to_vanish if number not in present]:
+        for number, put in [each for each in self._to_vanish.items() if each[0] not in present]:
             self.gone.setdefault(number, state.time)
             del self._to_vanish[number]
+            explained = number in self.effective or self.superseded(put)
+            if not explained and self._disks.destroyed(put.start, state.time):
+                self.mislaid.add(number)
+        self._times.append(state.time)
+
+    def _bring_back(self, put: Operation, since: float, state: ConvergedState) -> None:
+        """A disk rolled back held a Put that had been lost."""
+        self._returned.setdefault(put.id, []).append((since, state.time))
+        del self.gone[put.id]
+        self.mislaid.discard(put.id)
+        self._to_vanish[put.id] = put
 
     def _superseder(self, put: Operation) -> Operation | None:
         """A write effective for certain that supersedes `put`; an acknowledged one if there is one."""

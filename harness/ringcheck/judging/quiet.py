@@ -45,6 +45,7 @@ class Quiet:
             _stretch(run, run.observations[begin:end]) for begin, end in pairwise([*bases, len(run.observations)])
         ]
         self._begins = [each.begin for each in self._stretches]
+        self._timeline = run.timeline
 
     def proven(self, start: float, stop: float) -> bool:
         """Whether it was quiet for certain from the last convergence before `start` until `stop`."""
@@ -52,10 +53,13 @@ class Quiet:
         return stretch is not None and stop <= stretch.proven and stop < stretch.disturbed
 
     def suspicion(self, start: float, stop: float) -> str:
-        """What speaks against quiet from the last convergence before `start` until `stop`; empty for nothing known."""
+        """What speaks against quiet from the last convergence before `start` until `stop`; empty for nothing known.
+
+        Where no convergence was looked into, only what a world of its own can do to messages, disks and clocks.
+        """
         stretch = self._at(start)
         if stretch is None:
-            return ""
+            return next((each.what for each in self._timeline.touching(0.0, stop) if each.erratic or each.disk), "")
         if stretch.disturbed <= stop:
             return stretch.what
         return stretch.moved if stop > stretch.proven else ""

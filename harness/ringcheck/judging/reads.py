@@ -1,22 +1,23 @@
 """Every Get by itself: phantoms, failures that took effect, values twice, what was gone and is back."""
 
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 
 from ringcheck.judging import charging, words
 from ringcheck.judging.causality import Causality
 from ringcheck.judging.operations import Operation
+from ringcheck.judging.oracle import Oracle
 from ringcheck.judging.run import Run
 from ringcheck.judging.statements import Held, Statement
 from ringcheck.judging.verdict import Breach
 
 
-def judge_reads(run: Run, causality: Causality, gone: Mapping[int, float]) -> Iterator[Statement]:
-    """All Gets of one key; `gone`: since when a converged state has lacked a Put, by id."""
+def judge_reads(run: Run, causality: Causality, oracle: Oracle) -> Iterator[Statement]:
+    """All Gets of one key, of which `oracle` has judged the converged states."""
     told: set[tuple[str, str]] = set()
     reads = [each for each in causality.operations.values() if not each.is_write]
     for read in reads:
-        breaches = [*_values(causality, read), *_returned_again(causality, read, gone)]
+        breaches = [*_values(causality, read), *_returned_again(causality, read, oracle)]
         for value, breach in breaches:
             if (breach.requirement, value) not in told:
                 told.add((breach.requirement, value))
@@ -45,15 +46,15 @@ def _values(causality: Causality, read: Operation) -> Iterator[tuple[str, Breach
             yield value, _breach(charging.TWICE, read, expected, f"{_returned(read, value)} {times} times.", put)
 
 
-def _returned_again(causality: Causality, read: Operation, gone: Mapping[int, float]) -> Iterator[tuple[str, Breach]]:
+def _returned_again(causality: Causality, read: Operation, oracle: Oracle) -> Iterator[tuple[str, Breach]]:
+    if read.asked.final:
+        # The final reads of a converged state are the oracle's, which knows which state they belong to.
+        return
     for value in dict.fromkeys(read.values):
         put = causality.puts.get(value)
-        # The final reads of a converged state are the oracle's, which knows when they belong to the state of `gone`.
-        if put is None or read.asked.final or read.start <= gone.get(put.id, read.start):
+        if put is None or (since := oracle.lacked(put, read.start, read.stop)) is None:
             continue
-        expected = (
-            f"{words.named(put)} was absent from the converged state of {words.at(gone[put.id])}, so it never returns."
-        )
+        expected = f"{words.named(put)} was absent from the converged state of {words.at(since)}, so it never returns."
         yield value, _breach(charging.RESURRECTED, read, expected, f"{_returned(read, value)}.", put)
 
 

@@ -5,8 +5,9 @@ from dataclasses import dataclass
 from functools import cached_property
 
 from ringcheck import schedule as planned
-from ringcheck.history import History, Observation
+from ringcheck.history import DiskLost, History, Observation
 from ringcheck.judging.causality import Causality
+from ringcheck.judging.disks import Disks
 from ringcheck.judging.operations import Operation, Operations, operations
 from ringcheck.judging.settlements import Settlement, settlements
 from ringcheck.judging.timeline import Timeline, timeline
@@ -56,6 +57,14 @@ class Run:
         """Copies of each key."""
         return max((each.n for each in self.history.header.nodes.values()), default=self.configuration.n)
 
+    @cached_property
+    def disks(self) -> Disks:
+        """The disks that were destroyed."""
+        return Disks(
+            (event for event in self.history.events if isinstance(event, DiskLost)),
+            {each.ended: self.n if each.by_inspection else 1 for each in self.settlements if self.at_rest(each)},
+        )
+
     @property
     def configuration(self) -> planned.Configuration:
         """The cluster that the schedule asked for."""
@@ -66,9 +75,18 @@ class Run:
         """The slowest node's declared detection deadline."""
         return max((each.detection_deadline_ms for each in self.history.header.nodes.values()), default=0) / 1000
 
+    def host(self, node: str) -> str:
+        """The physical machine of `node`, as the schedule has it."""
+        ids, hosts = self.configuration.node_ids, self.configuration.hosts
+        return hosts[ids.index(node)] if hosts and node in ids else node
+
     def request_timeout_s(self, node: str) -> float:
         """The request time-out that `node` declares."""
         return self.history.header.nodes[node].request_timeout_ms / 1000
+
+    def at_rest(self, settlement: Settlement) -> bool:
+        """Whether a Settle ended in a converged state, with no message of a fault left on its way for certain."""
+        return settlement.converged and not self.timeline.erratic(settlement.ended, settlement.ended)
 
     @cached_property
     def steps(self) -> Mapping[int, planned.Operation]:

@@ -1,10 +1,13 @@
 """Safety of every key: its converged states by the oracle, and each of its reads."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from functools import partial
+from math import inf
 
 from ringcheck.judging import words
 from ringcheck.judging.causality import Causality, Superseded
 from ringcheck.judging.charging import charge, disagreement
+from ringcheck.judging.disks import How
 from ringcheck.judging.operations import Operation
 from ringcheck.judging.oracle import ConvergedState, Defect, Oracle, Wrong
 from ringcheck.judging.reads import judge_reads
@@ -14,35 +17,42 @@ from ringcheck.judging.verdict import Breach
 
 JUDGED_AT_CONVERGENCE = ("DUR-01", "DUR-02", "SIB-01", "SIB-02", "SIB-03", "KV-14")
 
+LOSSES: Mapping[str, How] = {"DUR-03": "wiped", "DUR-04": "rolled back"}
+"""What is judged where disks were destroyed, and how."""
+
 
 def judge_safety(run: Run) -> Iterator[Statement]:
-    """DUR-01, DUR-02, SIB-01 to SIB-04 and KV-14, KV-01, KV-02 of every key, and agreement of the final reads."""
+    """DUR-01 to DUR-04, SIB-01 to SIB-04 and KV-14, KV-01, KV-02 of every key, and agreement of the final reads."""
+    judged = (*JUDGED_AT_CONVERGENCE, *(name for name, how in LOSSES.items() if run.disks.destroyed(0.0, inf, how)))
     for settlement in run.settlements:
         if not settlement.converged:
             reason = f"the cluster did not converge in settle {settlement.index + 1}"
-            yield from (Unclear(requirement, reason) for requirement in JUDGED_AT_CONVERGENCE)
+        elif not run.at_rest(settlement):
+            reason = f"messages may still have been on their way after settle {settlement.index + 1}"
+        else:
+            continue
+        yield from (Unclear(requirement, reason) for requirement in judged)
     for key, causality in run.keys.items():
         keeper = KeyJudge(run, key, causality)
         if causality.ambiguous:
-            yield from (
-                Unclear(each, f"key {words.value(key)}: {causality.ambiguous}") for each in JUDGED_AT_CONVERGENCE
-            )
+            yield from (Unclear(each, f"key {words.value(key)}: {causality.ambiguous}") for each in judged)
         else:
             yield from keeper.judge_states()
-        yield from judge_reads(run, causality, keeper.oracle.gone)
+        yield from judge_reads(run, causality, keeper.oracle)
 
 
 class KeyJudge:
     """Goes through the converged states of one key, in order."""
 
     def __init__(self, run: Run, key: str, causality: Causality) -> None:
-        self.oracle = Oracle(causality)
+        self.oracle = Oracle(causality, run.disks)
         self._run = run
         self._key = key
         self._causality = causality
         self._accused: set[int] = set()
         self._undisturbed = [each for each in causality.operations.values() if each.is_write and each.ok]
         self._unkilled = list(self._undisturbed)
+        self._kept = {name: list(self._undisturbed) for name in LOSSES if run.disks.ever_destroyed}
         shaky = (each for each in self._undisturbed if each.asked.kind == "delete" and self._disturbed(each, each.stop))
         self._deleted_under_fault = Superseded(causality).by(shaky)
 
@@ -50,7 +60,7 @@ class KeyJudge:
         """Every converged state that showed this key."""
         for settlement in self._run.settlements:
             answers = settlement.finals.get(self._key, {})
-            if not settlement.converged or not answers:
+            if not self._run.at_rest(settlement) or not answers:
                 continue
             for node in (node for node in self._run.nodes if node not in answers):
                 yield Unclear("DUR-01", f"{node} answered no final read of {words.value(self._key)}")
@@ -93,33 +103,52 @@ class KeyJudge:
                 time=state.time,
             )
 
-    def _held(self, state: ConvergedState) -> Iterator[Held]:
+    def _held(self, state: ConvergedState) -> Iterator[Held | Unclear]:
         yield Held("DUR-01", self._count(self._undisturbed, state, self._disturbed))
         yield Held("DUR-02", self._count(self._unkilled, state, self._blacked_out))
+        for name, waiting in self._kept.items():
+            lost_disk = partial(self._lost_disk, LOSSES[name])
+            yield from (Unclear(name, reason) for reason in self._beyond_budget(waiting, state, lost_disk))
+            yield Held(name, self._count(waiting, state, lost_disk))
         present = [put for put in self._returned_everywhere(state) if put.ok and put.id not in self._accused]
         yield Held("SIB-01", int(len(present) > 1))
         operations = self._causality.operations
-        newly_gone = [operations[number] for number, since in self.oracle.gone.items() if since == state.time]
+        gone = self.oracle.gone.items()
+        newly_gone = [operations[number] for number, since in gone if since == state.time]
         superseded = [put for put in newly_gone if self.oracle.superseded(put) and put.id not in self._accused]
         yield Held("SIB-02", len(superseded))
-        still_gone = len(self.oracle.gone) - len(newly_gone) - len(self._accused & self.oracle.gone.keys())
-        yield Held("SIB-03", max(0, still_gone) + sum(put.id in self._deleted_under_fault for put in superseded))
+        still_gone = {number for number, since in gone if since < state.time} - self.oracle.mislaid - self._accused
+        yield Held("SIB-03", len(still_gone) + sum(put.id in self._deleted_under_fault for put in superseded))
         yield Held("KV-14", sum(put.refused for put in newly_gone))
 
     def _count(
         self, waiting: list[Operation], state: ConvergedState, happened: Callable[[Operation, float], bool]
     ) -> int:
-        """Count, once each, the writes judged here since which something has happened."""
+        """Count, once each, the writes effective for certain since which something has happened."""
         ripe = [write for write in waiting if write.stop <= state.time and happened(write, state.time)]
         done = {write.id for write in ripe}
         waiting[:] = [write for write in waiting if write.id not in done]
-        return len(done - self._accused)
+        return len((done & self.oracle.effective.keys()) - self._accused)
 
     def _disturbed(self, write: Operation, until: float) -> bool:
         return not self._run.timeline.calm(write.start, until)
 
     def _blacked_out(self, write: Operation, until: float) -> bool:
         return self._run.timeline.blacked_out(write.start, until)
+
+    def _lost_disk(self, how: How, write: Operation, until: float) -> bool:
+        return bool(self._run.disks.destroyed(write.stop, until, how))
+
+    def _beyond_budget(
+        self, waiting: Iterable[Operation], state: ConvergedState, happened: Callable[[Operation, float], bool]
+    ) -> Iterator[str]:
+        """Which writes are not judged: those that may have lost every copy."""
+        unkept = (write for write in waiting if write.stop <= state.time and write.id not in self.oracle.effective)
+        for write in unkept:
+            if happened(write, state.time):
+                lost = words.nodes(self._run.disks.destroyed(write.start, state.time))
+                quorum = f"a write that W={write.asked.quorum} nodes acknowledged"
+                yield f"{lost} lost their disks, on which every copy of {quorum} may have been"
 
     def _returned_everywhere(self, state: ConvergedState) -> list[Operation]:
         answers = [set(answer.values) for answer in state.answers.values()]

@@ -11,13 +11,28 @@ from functools import cached_property
 from itertools import accumulate
 from math import inf
 
-from ringcheck.history import Event, FaultBegan, FaultEnded, NodeDown, NodeUp, SettleBegan
-from ringcheck_chaos.faults import CLIENT, Direction, blocks, describe, directions
+from ringcheck.history import DiskLost, Event, FaultBegan, FaultEnded, NodeDown, NodeUp, SettleBegan
+from ringcheck_chaos.faults import (
+    CLIENT,
+    Direction,
+    DiskErrors,
+    Fault,
+    MessageFault,
+    SimulatedFault,
+    blocks,
+    describe,
+    directions,
+)
 
 
 @dataclass(frozen=True, slots=True)
 class Disturbance:
-    """One network fault (`directions`) or one node that was down (`node`), with its four moments in seconds."""
+    """One fault (`directions`), one node that was down or one disk destroyed (`node`), with its moments in seconds.
+
+    blocking  whether no byte gets through, or the node does not run
+    erratic   whether nobody can say what still works, for certain or for the most: messages, disks, clocks
+    disk      the node whose disk was destroyed or fails
+    """
 
     may_begin: float
     begun: float
@@ -27,6 +42,8 @@ class Disturbance:
     directions: frozenset[Direction] = frozenset()
     blocking: bool = True
     node: str = ""
+    erratic: bool = False
+    disk: str = ""
 
     def surely_throughout(self, start: float, stop: float) -> bool:
         """In force for certain at every moment from `start` to `stop`."""
@@ -67,7 +84,16 @@ class Timeline:
 
     def surely_down(self, node: str, start: float, stop: float) -> bool:
         """Whether `node` did not run for certain, from `start` to `stop` without a break."""
-        return any(each.node == node and each.surely_throughout(start, stop) for each in self.touching(start, stop))
+        touching = self.touching(start, stop)
+        return any(each.node == node and each.blocking and each.surely_throughout(start, stop) for each in touching)
+
+    def erratic(self, start: float, stop: float) -> bool:
+        """Whether messages may have been late or lost at random from `start` to `stop`, a disk or a clock unsound."""
+        return any(each.erratic for each in self.touching(start, stop))
+
+    def sound_disk(self, node: str, start: float, stop: float) -> bool:
+        """Whether for certain the disk of `node` was not destroyed, and none of its writes failed."""
+        return all(each.disk != node for each in self.touching(start, stop))
 
     def blacked_out(self, start: float, stop: float) -> bool:
         """Whether between `start` and `stop` all nodes went down, so that at one moment none ran."""
@@ -76,7 +102,7 @@ class Timeline:
     @cached_property
     def _blackouts(self) -> list[tuple[float, float]]:
         """Moments at which no node ran: when the first of them may have gone, and when the last was gone."""
-        outages = [each for each in self.disturbances if each.node]
+        outages = [each for each in self.disturbances if each.node and each.blocking]
         found = []
         for last in outages:
             down = [each for each in outages if each.surely_throughout(last.begun, last.begun)]
@@ -88,7 +114,7 @@ class Timeline:
 def timeline(events: Sequence[Event], nodes: Iterable[str]) -> Timeline:
     """The disturbances that a history tells of in a cluster of `nodes`."""
     names = tuple(nodes)
-    return Timeline([*_faults(events, names), *_outages(events)], names)
+    return Timeline([*_faults(events, names), *_outages(events), *_losses(events)], names)
 
 
 def _faults(events: Sequence[Event], nodes: tuple[str, ...]) -> Iterable[Disturbance]:
@@ -104,11 +130,18 @@ def _faults(events: Sequence[Event], nodes: tuple[str, ...]) -> Iterable[Disturb
             may_begin=event.began,
             begun=event.time,
             ends=end.began if end else healing,
-            ended=end.time if end else inf,
+            ended=end.time + _aftermath_s(event.fault) if end else inf,
             what=describe(event.fault),
             directions=directions(event.fault, nodes),
             blocking=blocks(event.fault),
+            erratic=isinstance(event.fault, SimulatedFault),
+            disk=event.fault.node if isinstance(event.fault, DiskErrors) else "",
         )
+
+
+def _aftermath_s(fault: Fault) -> float:
+    """How long after its end a message may still arrive that it made late."""
+    return fault.delay_ms / 1000 if isinstance(fault, MessageFault) else 0.0
 
 
 def _outages(events: Sequence[Event]) -> Iterable[Disturbance]:
@@ -126,3 +159,11 @@ def _outages(events: Sequence[Event]) -> Iterable[Disturbance]:
 
 def _outage(gone: NodeDown) -> str:
     return f"{gone.node} {'killed' if gone.killed else 'died by itself'}"
+
+
+def _losses(events: Sequence[Event]) -> Iterable[Disturbance]:
+    """A disk is destroyed in a moment."""
+    for event in events:
+        if isinstance(event, DiskLost):
+            time, what = event.time, f"the disk of {event.node} {event.how}"
+            yield Disturbance(time, time, time, time, what, blocking=False, node=event.node, disk=event.node)

@@ -59,7 +59,8 @@ class TerminalReport:
             Text(f"ringcheck {__version__} · {options.nodes} nodes · {workers} · seed {run.seed}", "bold"),
             soft_wrap=True,
         )
-        self._console.print(Text(f"target   {shlex.join(run.target.command)}"), soft_wrap=True)
+        core = options.core and f"core     {options.core} (simulated)"
+        self._console.print(Text(core or f"target   {shlex.join(run.target.command)}"), soft_wrap=True)
         self._console.print(Text(f"results  {run.folder}"), soft_wrap=True)
         self._progress = ProgressReport(self._console).__enter__()
 

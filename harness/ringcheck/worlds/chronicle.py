@@ -12,13 +12,26 @@ from ringcheck.history_file import HistoryWriter
 
 
 class Chronicle:
-    """The run's clock and its history. Time 0 is when this was made."""
+    """The run's clock and its history. Time 0 is when this was made.
 
-    def __init__(self, path: Path, header: Header, on_event: Callable[[Event], None] | None = None) -> None:
-        self._origin = time.monotonic()
+    `clock` gives seconds and never goes back. Without a `path` the history is kept in memory alone.
+    """
+
+    def __init__(
+        self,
+        path: Path | None,
+        header: Header,
+        on_event: Callable[[Event], None] | None = None,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._clock = clock
+        self._origin = clock()
         self._header = header
         self._events: list[Event] = []
         self._on_event = on_event
+        self._writer: HistoryWriter | None = None
+        if path is None:
+            return
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
             self._writer = HistoryWriter(path, header)
@@ -29,24 +42,28 @@ class Chronicle:
 
     def now(self) -> float:
         """Seconds since the run began."""
-        return self.at(time.monotonic())
+        return self.at(self._clock())
 
     def at(self, monotonic: float) -> float:
-        """A reading of time.monotonic as seconds since the run began."""
+        """A reading of the clock as seconds since the run began."""
         return monotonic - self._origin
 
     def write(self, event: Event) -> None:
         """Something happened."""
-        self._writer.write(event)
+        if self._writer:
+            self._writer.write(event)
         self._events.append(event)
         if self._on_event:
             self._on_event(event)
 
-    def close(self) -> History:
-        """Write the footer and return the whole; without it the file says of itself that it was cut off."""
-        ended = self.now()
-        self._writer.close(ended)
-        footer = Footer(time=ended, events=len(self._events))
+    def close(self, draws: int = 0) -> History:
+        """Write the footer and return the whole; without it the file says of itself that it was cut off.
+
+        `draws`: the random numbers that the world drew, where that is known.
+        """
+        footer = Footer(time=self.now(), events=len(self._events), draws=draws)
+        if self._writer:
+            self._writer.close(footer.time, draws)
         return History(header=self._header, events=tuple(self._events), footer=footer)
 
     def __enter__(self) -> Self:
@@ -55,4 +72,5 @@ class Chronicle:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self._writer.__exit__(kind, error, trace)
+        if self._writer:
+            self._writer.__exit__(kind, error, trace)

@@ -1,7 +1,7 @@
 """What every conversation shares: the data, the clock's hand, and the ways to ask, persist, reply and wait."""
 
 import heapq
-from dataclasses import dataclass
+from typing import Final
 
 from .config import CoreConfig
 from .conversation import Conversation
@@ -24,10 +24,11 @@ from .messages import (
 from .peers import Peers
 from .replica import OwnReplica
 from .ring import Ring
+from .values import value
 from .versions import State
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class _Staged:
     """One write on its way to the disk: to a hint if `target` is given, else to the replica."""
 
@@ -35,6 +36,9 @@ class _Staged:
     target: NodeId | None
     conversation: Conversation | None
     new_hint_bytes: int = 0
+
+
+_NOBODY: Final = (None, None)
 
 
 class Desk:
@@ -70,7 +74,7 @@ class Desk:
     def ask(self, to: NodeId, body: RequestBody, conversation: Conversation | None = None) -> int:
         """Send a request; the conversation, if any, hears what comes of it under the id returned."""
         request = self._next_request
-        self._next_request += 1
+        self._next_request = request + 1
         self._asked[request] = (to, conversation)
         self.peers.asked(to, self.now)
         self.effects.append(Send(to, PeerRequest(request, body)))
@@ -92,17 +96,18 @@ class Desk:
 
     def deliver(self, sender: NodeId, answer: PeerAnswer) -> None:
         """Hand an answer to who asked. A repeated one, or one from somebody else, finds nobody."""
-        to, conversation = self._asked.get(answer.id, (None, None))
+        request = answer.id
+        to, conversation = self._asked.get(request, _NOBODY)
         if to != sender:
             return
-        del self._asked[answer.id]
+        del self._asked[request]
         if conversation and not conversation.closed:
-            conversation.on_answer(answer.id, sender, answer.body)
+            conversation.on_answer(request, sender, answer.body)
 
     def fail(self, to: NodeId, requests: tuple[int, ...], *, sent: bool) -> None:
         """Tell who asked that no answer will come."""
         for request in requests:
-            asked, conversation = self._asked.get(request, (None, None))
+            asked, conversation = self._asked.get(request, _NOBODY)
             if asked != to:
                 continue
             del self._asked[request]
@@ -113,15 +118,15 @@ class Desk:
 
     def found(self, key: bytes) -> State:
         """What this node holds durably of `key`, replica and hints merged."""
-        return self.replica.durable(key).merge(self.hints.of_key(key))
-
-    def merge_into_replica(self, key: bytes, state: State) -> State:
-        """What the own replica holds of `key` once `state` has been merged; a tombstone is a state like any."""
-        return self.replica.latest(key).merge(state)
+        held = self.replica.durable(key)
+        return held.merge(self.hints.of_key(key)) if self.hints else held
 
     def store_replica(self, key: bytes, state: State, conversation: Conversation | None = None) -> int:
         """Merge `state` into the own replica; the conversation hears of it under the token returned."""
-        merged = self.merge_into_replica(key, state)
+        return self.put_replica(key, self.replica.latest(key).merge(state), conversation)
+
+    def put_replica(self, key: bytes, merged: State, conversation: Conversation | None = None) -> int:
+        """Let the own replica hold what its latest state has been merged into; a tombstone is a state like any."""
         token = self._persist(PutReplica(key, encode_state(merged)), _Staged(key, None, conversation))
         self.replica.stage(token, key, merged)
         return token
@@ -173,9 +178,10 @@ class Desk:
 
     def next_alarm(self) -> float | None:
         """When the next conversation is to be woken."""
-        while self._alarms and self._alarms[0][2].closed:
-            heapq.heappop(self._alarms)
-        return self._alarms[0][0] if self._alarms else None
+        alarms = self._alarms
+        while alarms and alarms[0][2].closed:
+            heapq.heappop(alarms)
+        return alarms[0][0] if alarms else None
 
     def ring_alarms(self) -> None:
         """Wake everyone whose time has come."""

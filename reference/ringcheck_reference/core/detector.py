@@ -36,7 +36,7 @@ class Detector(Conversation):
         if isinstance(body, Pong):
             peer = self._desk.peers[sender]
             peer.incarnation = body.incarnation
-            peer.reachable = frozenset(body.reachable)
+            peer.reachable = body.reachable
 
     def _arm(self) -> None:
         """One alarm stands for all who are waited for."""

@@ -4,12 +4,11 @@ The order of durability is in the protocol, as in etcd's `Ready`: nothing that s
 that holds its Persist; it follows once `Persisted` with the same token has come in.
 """
 
-from dataclasses import dataclass
-
 from .messages import Caller, CallId, Code, NodeId, PeerAnswer, PeerRequest
+from .values import value
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class PutReplica:
     """Set the replica's state of `key`."""
 
@@ -17,7 +16,7 @@ class PutReplica:
     state: bytes
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class PutHint:
     """Set the hint of `key` for `target`."""
 
@@ -26,7 +25,7 @@ class PutHint:
     state: bytes
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class DropHint:
     """Drop the hint of `key` for `target` if its state is still `expected`."""
 
@@ -38,7 +37,7 @@ class DropHint:
 DiskWrite = PutReplica | PutHint | DropHint
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Persist:
     """Make the writes durable, all or none, after those of every earlier Persist; then report on `token`."""
 
@@ -46,7 +45,7 @@ class Persist:
     writes: tuple[DiskWrite, ...]
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Send:
     """A request goes to a NodeId, on the stream that this node keeps to it; report Unsent or Lost if it fails.
 
@@ -57,7 +56,7 @@ class Send:
     message: PeerRequest | PeerAnswer
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class GetResult:
     """An answered Get."""
 
@@ -65,19 +64,19 @@ class GetResult:
     context: bytes
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class PutResult:
     """An acknowledged Put."""
 
     context: bytes
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class DeleteResult:
     """An acknowledged Delete."""
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Failure:
     """An error for the client: `message` is one sentence for its user."""
 
@@ -88,7 +87,7 @@ class Failure:
 Result = GetResult | PutResult | DeleteResult | Failure
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Reply:
     """The end of a client's call."""
 

@@ -10,46 +10,71 @@ checksum, so that a damaged one is refused instead of covering versions that nob
     dot       u16 length, actor, u64 counter
     client    u8 format, 8 bytes key digest, 8 bytes checksum, context; the empty context is no bytes at all
 
-All numbers are big-endian.
+All numbers are big-endian. What is read or made again and again is remembered: states and contexts keep their own
+bytes, and the values of small bytes are kept in tables of limited length, since a million keys must not live in memory.
 """
 
 import hashlib
 import struct
+from functools import lru_cache
 from typing import Final
 
 from .versions import MAX_COUNTER, Context, Dot, MalformedState, State, Version
 
 _FORMAT: Final = 1
 _DIGEST_BYTES: Final = 8
+_CHECKSUM_AT: Final = 1 + _DIGEST_BYTES
+_BODY_AT: Final = _CHECKSUM_AT + _DIGEST_BYTES
+_U16: Final = struct.Struct(">H")
+_U32: Final = struct.Struct(">I")
+_U64: Final = struct.Struct(">Q")
+_REMEMBERED: Final = 4096
+"""How many states, contexts and digests of keys are remembered, each."""
+_SMALL: Final = 2048
+"""Only what has at most so many bytes is: some twenty megabytes in all, at worst."""
 
 
 class MalformedContext(ValueError):  # noqa: N818 - what was found, in plain words
     """A client's context was not handed out for this key, or was damaged on the way; the message says which."""
 
 
-class _Truncated(ValueError):  # noqa: N818 - as above
-    """The bytes end before what they announce, or go on after it."""
-
-
 def encode_state(state: State) -> bytes:
     """The canonical bytes of `state`."""
-    parts = [struct.pack(">I", len(state.versions))]
+    data = state.encoded
+    if data is not None:
+        return data
+    parts = [_U32.pack(len(state.versions))]
     for version in state.versions:
-        parts += (_dot(version.dot), struct.pack(">I", len(version.value)), version.value)
+        parts += (_dot(version.dot), _U32.pack(len(version.value)), version.value)
     parts.append(_context(state.context))
-    return b"".join(parts)
+    data = b"".join(parts)
+    # Memory, not meaning: the state is the same value with and without it.
+    object.__setattr__(state, "encoded", data)
+    return data
 
 
 def decode_state(data: bytes) -> State:
     """The inverse of `encode_state`; raises MalformedState."""
-    reader = _Reader(data)
+    return _decode_small_state(data) if len(data) <= _SMALL else _decode_state(data)
+
+
+def _decode_state(data: bytes) -> State:
+    versions = []
     try:
-        versions = tuple(Version(reader.dot(), reader.take(reader.u32())) for _ in range(reader.u32()))
-        context = reader.context()
-        reader.end()
-    except _Truncated as error:
-        raise MalformedState(str(error)) from error
+        (count,) = _U32.unpack_from(data)
+        at = 4
+        for _ in range(count):
+            version, at = _take_version(data, at)
+            versions.append(version)
+        context, end = _take_context(data, at)
+    except struct.error as error:
+        raise MalformedState(f"{len(data)} bytes are too few for what they announce") from error
+    if end != len(data):
+        raise MalformedState(f"{len(data) - end} bytes too many at its end")
     return State.of(versions, context)
+
+
+_decode_small_state = lru_cache(maxsize=_REMEMBERED)(_decode_state)
 
 
 def encode_context(key: bytes, context: Context) -> bytes:
@@ -64,25 +89,32 @@ def decode_context(key: bytes, data: bytes) -> Context:
     """The context of `key` that a client brought back; raises MalformedContext."""
     if not data:
         return Context.EMPTY
-    reader = _Reader(data)
-    try:
-        if reader.u8() != _FORMAT:
-            raise MalformedContext("the context is none that this store handed out")
-        key_digest, checksum = reader.take(_DIGEST_BYTES), reader.take(_DIGEST_BYTES)
-        body = reader.rest()
-        context = reader.context()
-        reader.end()
-    except _Truncated as error:
-        raise MalformedContext(f"the context is damaged: {error}") from error
+    return _decode_small_context(key, data) if len(data) <= _SMALL else _decode_context(key, data)
+
+
+def _decode_context(key: bytes, data: bytes) -> Context:
+    if data[0] != _FORMAT:
+        raise MalformedContext("the context is none that this store handed out")
+    key_digest, checksum, body = data[1:_CHECKSUM_AT], data[_CHECKSUM_AT:_BODY_AT], data[_BODY_AT:]
     if checksum != _checksum(body):
         raise MalformedContext("the context is damaged: its checksum does not match")
     if key_digest != _key_digest(key):
         raise MalformedContext("the context belongs to another key")
+    try:
+        context, end = _take_context(body, 0)
+    except struct.error as error:
+        raise MalformedContext("the context is damaged: it is shorter than it announces") from error
+    if end != len(body):
+        raise MalformedContext(f"the context is damaged: {len(body) - end} bytes too many at its end")
     if any(dot.counter > MAX_COUNTER for dot in context.vector + context.loose):
         raise MalformedContext("the context is damaged: a counter is absurdly high")
     return context
 
 
+_decode_small_context = lru_cache(maxsize=_REMEMBERED)(_decode_context)
+
+
+@lru_cache(maxsize=_REMEMBERED)
 def _key_digest(key: bytes) -> bytes:
     return hashlib.sha256(b"key" + key).digest()[:_DIGEST_BYTES]
 
@@ -92,51 +124,48 @@ def _checksum(body: bytes) -> bytes:
 
 
 def _dot(dot: Dot) -> bytes:
-    return struct.pack(f">H{len(dot.actor)}sQ", len(dot.actor), dot.actor, dot.counter)
+    return _U16.pack(len(dot.actor)) + dot.actor + _U64.pack(dot.counter)
 
 
 def _dots(dots: tuple[Dot, ...]) -> bytes:
-    return struct.pack(">I", len(dots)) + b"".join(map(_dot, dots))
+    return _U32.pack(len(dots)) + b"".join(map(_dot, dots))
 
 
 def _context(context: Context) -> bytes:
-    return _dots(context.vector) + _dots(context.loose)
+    data = context.encoded
+    if data is None:
+        data = _dots(context.vector) + _dots(context.loose)
+        object.__setattr__(context, "encoded", data)
+    return data
 
 
-class _Reader:
-    """Takes bytes from the front."""
+def _take_context(data: bytes, at: int) -> tuple[Context, int]:
+    """The context that begins at `at`, and where it ends."""
+    vector, at = _take_dots(data, at)
+    loose, at = _take_dots(data, at)
+    return Context.of(vector, loose), at
 
-    def __init__(self, data: bytes) -> None:
-        self._data = data
-        self._at = 0
 
-    def take(self, length: int) -> bytes:
-        end = self._at + length
-        if end > len(self._data):
-            raise _Truncated(f"{end - len(self._data)} bytes are missing at its end")
-        taken = self._data[self._at : end]
-        self._at = end
-        return taken
+def _take_dots(data: bytes, at: int) -> tuple[list[Dot], int]:
+    (count,) = _U32.unpack_from(data, at)
+    at += 4
+    dots = []
+    for _ in range(count):
+        dot, at = _take_dot(data, at)
+        dots.append(dot)
+    return dots, at
 
-    def u8(self) -> int:
-        return self.take(1)[0]
 
-    def u32(self) -> int:
-        return int.from_bytes(self.take(4), "big")
+def _take_dot(data: bytes, at: int) -> tuple[Dot, int]:
+    """One dot. Of an actor that is cut short nothing is left for the counter, which then fails to be read."""
+    begin = at + 2
+    end = begin + _U16.unpack_from(data, at)[0]
+    return Dot(data[begin:end], _U64.unpack_from(data, end)[0]), end + 8
 
-    def dot(self) -> Dot:
-        actor = self.take(int.from_bytes(self.take(2), "big"))
-        return Dot(actor, int.from_bytes(self.take(8), "big"))
 
-    def dots(self) -> list[Dot]:
-        return [self.dot() for _ in range(self.u32())]
-
-    def context(self) -> Context:
-        return Context.of(self.dots(), self.dots())
-
-    def rest(self) -> bytes:
-        return self._data[self._at :]
-
-    def end(self) -> None:
-        if self._at != len(self._data):
-            raise _Truncated(f"{len(self._data) - self._at} bytes too many at its end")
+def _take_version(data: bytes, at: int) -> tuple[Version, int]:
+    dot, at = _take_dot(data, at)
+    begin = at + 4
+    end = begin + _U32.unpack_from(data, at)[0]
+    # Counts follow, so a value that is cut short is noticed like an actor.
+    return Version(dot, data[begin:end]), end

@@ -45,6 +45,9 @@ class Hints(Overlay[HintKey]):
                 self._forget(target, name)
         return state
 
+    def __bool__(self) -> bool:
+        return bool(self._targets)
+
     def targets(self) -> list[NodeId]:
         """The home nodes for which hints are kept, sorted."""
         return sorted(self._sizes)

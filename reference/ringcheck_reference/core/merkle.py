@@ -6,11 +6,13 @@ and only along paths that have changed since.
 
 import hashlib
 from collections.abc import Iterable, Iterator
+from functools import lru_cache
 from typing import Final
 
 LEVEL_SIZES: Final = (1, 64, 4096)
 ZERO: Final = bytes(32)
 _FANOUT: Final = 64
+_NO_CHILDREN: Final = ZERO * _FANOUT
 
 
 def leaf(key: bytes, state: bytes) -> bytes:
@@ -18,6 +20,7 @@ def leaf(key: bytes, state: bytes) -> bytes:
     return hashlib.sha256(b"".join((len(key).to_bytes(8, "big"), key, len(state).to_bytes(8, "big"), state))).digest()
 
 
+@lru_cache(maxsize=4096)
 def bucket(key: bytes) -> int:
     """The first 12 bits of bytes 8 and 9 of SHA-256(key); bytes 0 to 7 are the key's place."""
     return int.from_bytes(hashlib.sha256(key).digest()[8:10], "big") >> 4
@@ -29,9 +32,7 @@ class Tree:
     def __init__(self) -> None:
         self._buckets: dict[int, dict[bytes, bytes]] = {}
         self._changed: set[int] = set()
-        self._level2: dict[int, bytes] = {}
-        self._level1: dict[int, bytes] = {}
-        self._root = ZERO
+        self._levels = [[ZERO] * size for size in LEVEL_SIZES]
 
     def put(self, key: bytes, state: bytes) -> None:
         """Set the leaf of `key`."""
@@ -42,20 +43,21 @@ class Tree:
     @property
     def root(self) -> bytes:
         """32 bytes, zero without keys."""
-        self._refresh()
-        return self._root
+        if self._changed:
+            self._refresh()
+        return self._levels[0][0]
 
     def nodes(self, level: int, indexes: Iterable[int] = ()) -> tuple[bytes, ...]:
         """Hashes of one level in the order of `indexes`, or of the whole level; ValueError if out of range."""
         if not 0 <= level < len(LEVEL_SIZES):
             raise ValueError(f"level {level} is not one of 0 to {len(LEVEL_SIZES) - 1}")
         size = LEVEL_SIZES[level]
-        wanted = tuple(indexes) or tuple(range(size))
+        wanted = tuple(indexes) or range(size)
         if any(not 0 <= index < size for index in wanted):
             raise ValueError(f"level {level} has nodes 0 to {size - 1} only")
         self._refresh()
-        known = ({0: self._root}, self._level1, self._level2)[level]
-        return tuple(known.get(index, ZERO) for index in wanted)
+        known = self._levels[level]
+        return tuple([known[index] for index in wanted])
 
     def leaves(self, buckets: Iterable[int]) -> Iterator[tuple[bytes, bytes]]:
         """(key, leaf) of every key in these buckets, bucket by bucket, by key; unknown buckets are empty."""
@@ -72,17 +74,17 @@ class Tree:
     def _refresh(self) -> None:
         if not self._changed:
             return
+        top, inner, outer = self._levels
         for index in self._changed:
-            entries = sorted(self._buckets[index].items())
-            self._level2[index] = hashlib.sha256(b"".join(value for _, value in entries)).digest()
+            leaves = self._buckets[index]
+            outer[index] = hashlib.sha256(b"".join([leaves[key] for key in sorted(leaves)])).digest()
         for parent in {index // _FANOUT for index in self._changed}:
-            children = range(parent * _FANOUT, (parent + 1) * _FANOUT)
-            self._level1[parent] = _combine(self._level2.get(index, ZERO) for index in children)
-        self._root = _combine(self._level1.get(index, ZERO) for index in range(_FANOUT))
+            inner[parent] = _combine(outer[parent * _FANOUT : (parent + 1) * _FANOUT])
+        top[0] = _combine(inner)
         self._changed.clear()
 
 
 def _combine(children: Iterable[bytes]) -> bytes:
     """The hash of a node from its children; zero when all of them are."""
     joined = b"".join(children)
-    return hashlib.sha256(joined).digest() if any(joined) else ZERO
+    return ZERO if joined == _NO_CHILDREN else hashlib.sha256(joined).digest()

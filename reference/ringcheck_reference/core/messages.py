@@ -5,10 +5,10 @@ Those of membership changes (Gossip, Release, Holding) are missing on purpose: t
 refuses them with UNIMPLEMENTED. Whatever it cannot translate it refuses or ignores as peer.proto says.
 """
 
-from dataclasses import dataclass
 from enum import IntEnum
 from typing import Final, NewType
 
+from .values import value
 from .versions import State
 
 NodeId = str
@@ -21,7 +21,7 @@ FIRST_REQUEST_ID: Final = 2
 """The core numbers its requests to all peers from here on and never repeats one; 1 is the shell's Hello."""
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Caller:
     """One incoming stream of a peer, as its Hello named it.
 
@@ -77,7 +77,7 @@ class Cause(IntEnum):
 # From clients; the sender is a CallId.
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class ClientGet:
     """Get; `r` = 0 asks for the node's default."""
 
@@ -85,7 +85,7 @@ class ClientGet:
     r: int = 0
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class ClientPut:
     """Put; `w` = 0 asks for the node's default, an empty context is a blind put."""
 
@@ -95,7 +95,7 @@ class ClientPut:
     w: int = 0
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class ClientDelete:
     """Delete; `w` = 0 asks for the node's default."""
 
@@ -107,7 +107,7 @@ class ClientDelete:
 # Questions between nodes.
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Hello:
     """Who speaks. The shell sends and answers it."""
 
@@ -116,12 +116,12 @@ class Hello:
     protocol: int = 1
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Ping:
     """Asks whether the other is there."""
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Replicate:
     """Merge this into your replica, or into your hint for the home node `hint_for` unless that is empty."""
 
@@ -131,14 +131,14 @@ class Replicate:
     cause: Cause = Cause.UNSPECIFIED
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Read:
     """Asks what is held of this key."""
 
     key: bytes
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Forward:
     """Coordinate this client's write, if you are of this incarnation. `value` is None for a Delete."""
 
@@ -149,14 +149,14 @@ class Forward:
     w: int
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class RootsQuery:
     """Asks for the roots of these partitions."""
 
     partitions: tuple[int, ...]
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class NodesQuery:
     """Hashes of one level (0 to 2) of a tree; no indexes = the whole level."""
 
@@ -165,7 +165,7 @@ class NodesQuery:
     indexes: tuple[int, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class LeavesQuery:
     """The leaves of these buckets (0 to 4095) of a partition."""
 
@@ -176,7 +176,7 @@ class LeavesQuery:
 # Answers between nodes.
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Pong:
     """I am here; these nodes have answered me lately."""
 
@@ -184,21 +184,21 @@ class Pong:
     reachable: tuple[NodeId, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Stored:
     """The state is durable here; `changed` says whether it was news."""
 
     changed: bool
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Found:
     """What is held durably, replica and hints merged."""
 
     state: State
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Outcome:
     """How a forwarded write ended; `code` is any number of google.rpc.Code, 0 = OK."""
 
@@ -207,21 +207,21 @@ class Outcome:
     context: bytes = b""
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Roots:
     """32 bytes a partition, in the order of the query."""
 
     roots: tuple[bytes, ...]
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Nodes:
     """32 bytes a node, in the order of the query."""
 
     hashes: tuple[bytes, ...]
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Leaf:
     """A key and the hash of its state."""
 
@@ -229,14 +229,14 @@ class Leaf:
     hash: bytes
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Leaves:
     """The leaves of the buckets asked for."""
 
     leaves: tuple[Leaf, ...]
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Refusal:
     """The request was not carried out; `code` is any number of google.rpc.Code but 0."""
 
@@ -248,7 +248,7 @@ RequestBody = Ping | Replicate | Read | Forward | RootsQuery | NodesQuery | Leav
 AnswerBody = Pong | Stored | Found | Outcome | Roots | Nodes | Leaves | Refusal
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class PeerRequest:
     """A question between nodes. Comes in from a Caller; id 0 wants no answer."""
 
@@ -256,7 +256,7 @@ class PeerRequest:
     body: RequestBody
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class PeerAnswer:
     """The answer to the request of that id. Comes in from the NodeId that was asked."""
 
@@ -267,28 +267,28 @@ class PeerAnswer:
 # News from the shell. The sender is the peer that it is about, or the node's own id.
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Unsent:
     """These requests were certainly never sent: there was no stream to send them on."""
 
     ids: tuple[int, ...]
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Lost:
     """These requests may have been sent, but no answer can come any more."""
 
     ids: tuple[int, ...]
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class PeerUp:
     """A stream to the peer is open: this is how it answered our Hello."""
 
     hello: Hello
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Persisted:
     """All writes of the Persist with this token are durable.
 
@@ -298,7 +298,7 @@ class Persisted:
     token: int
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class PersistFailed:
     """None of the writes of the Persist with this token will ever be durable."""
 

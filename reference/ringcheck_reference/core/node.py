@@ -1,5 +1,8 @@
 """The node: hands each message to its conversation, and gives back the effects."""
 
+from collections.abc import Callable, Mapping
+from typing import Any
+
 from .antientropy import AntiEntropyRound
 from .chance import Chance
 from .clients import Clients
@@ -11,7 +14,6 @@ from .handoff import HandoffRound
 from .hints import HintRows, Hints
 from .messages import (
     Caller,
-    CallId,
     ClientDelete,
     ClientGet,
     ClientPut,
@@ -34,6 +36,9 @@ from .serving import serve
 from .storing import Storing
 from .views import HintEntry, RingView, Scan, Status
 from .writing import Mint
+
+Handler = Callable[[Any, Any], None]
+"""Takes in a message of one type; who sends messages of which type is said in `messages`."""
 
 STALL = 0.05
 """A node that comes this late to a deadline, in seconds, was not running, and blames nobody for silence."""
@@ -61,18 +66,24 @@ class Node:
         self._clients = Clients(self._desk, Mint(actor))
         self._chance = Chance(seed, config.node_id)
         self._started = False
+        self._due: float | None = 0.0
+        self._handlers: Mapping[type, Handler] = {
+            ClientGet: self._clients.get,
+            ClientPut: self._clients.write,
+            ClientDelete: self._clients.write,
+            PeerRequest: self._on_request,
+            PeerAnswer: self._on_answer,
+            Persisted: self._on_persisted,
+            PersistFailed: self._on_persist_failed,
+            PeerUp: self._on_peer_up,
+            Unsent: self._on_unsent,
+            Lost: self._on_lost,
+        }
 
     def receive(self, now: float, sender: Sender, message: Message) -> list[Effect]:
         """Take one message in. `now` is in seconds, on any clock that never goes back."""
         self._enter(now)
-        match sender:
-            case int():
-                self._receive_from_client(CallId(sender), message)
-            case Caller():
-                if isinstance(message, PeerRequest):
-                    self._receive_question(sender, message)
-            case _:
-                self._receive_news(sender, message)
+        self._handlers[type(message)](sender, message)
         return self._leave()
 
     def tick(self, now: float) -> list[Effect]:
@@ -83,7 +94,7 @@ class Node:
 
     def next_deadline(self) -> float | None:
         """When `tick` has something to do; None = nothing before the next message. Ask again after each call."""
-        return self._desk.next_alarm() if self._started else 0.0
+        return self._due
 
     def ring(self) -> RingView:
         """The whole ring."""
@@ -115,44 +126,40 @@ class Node:
         """Every durable hint, by target and key."""
         return self._desk.hints.list()
 
-    def _receive_from_client(self, call: CallId, message: Message) -> None:
-        match message:
-            case ClientGet():
-                self._clients.get(call, message)
-            case ClientPut() | ClientDelete():
-                self._clients.write(call, message)
+    def _on_request(self, caller: Caller, request: PeerRequest) -> None:
+        body = request.body
+        if isinstance(body, Replicate):
+            Storing(self._desk, caller, request.id, body).start()
+        elif not isinstance(body, Forward):
+            self._desk.answer(caller, request.id, serve(self._desk, body))
+        elif request.id:  # Without an id a replay could not be told from a second write.
+            self._clients.forwarded(caller, request.id, body)
 
-    def _receive_question(self, caller: Caller, request: PeerRequest) -> None:
-        match request.body:
-            case Replicate() as body:
-                Storing(self._desk, caller, request.id, body).start()
-            case Forward() as body if request.id:
-                self._clients.forwarded(caller, request.id, body)
-            case Forward():
-                pass  # Without an id a replay could not be told from a second write.
-            case body:
-                self._desk.answer(caller, request.id, serve(self._desk, body))
+    def _on_answer(self, sender: NodeId, answer: PeerAnswer) -> None:
+        if sender in self._desk.peers:
+            self._desk.peers.heard_from(sender)
+            self._desk.deliver(sender, answer)
 
-    def _receive_news(self, sender: NodeId, message: Message) -> None:
-        match message:
-            case Persisted(token):
-                self._desk.settle(token, durable=True)
-            case PersistFailed(token):
-                self._desk.settle(token, durable=False)
-            case _ if sender not in self._desk.peers:
-                pass
-            case PeerAnswer():
-                self._desk.peers.heard_from(sender)
-                self._desk.deliver(sender, message)
-            case PeerUp(hello):
-                self._desk.peers.heard_from(sender)
-                self._desk.peers[sender].incarnation = hello.incarnation
-            case Unsent(ids):
-                self._desk.peers.suspect(sender)
-                self._desk.fail(sender, ids, sent=False)
-            case Lost(ids):
-                self._desk.peers.suspect(sender)
-                self._desk.fail(sender, ids, sent=True)
+    def _on_persisted(self, _own: NodeId, news: Persisted) -> None:
+        self._desk.settle(news.token, durable=True)
+
+    def _on_persist_failed(self, _own: NodeId, news: PersistFailed) -> None:
+        self._desk.settle(news.token, durable=False)
+
+    def _on_peer_up(self, sender: NodeId, news: PeerUp) -> None:
+        if sender in self._desk.peers:
+            self._desk.peers.heard_from(sender)
+            self._desk.peers[sender].incarnation = news.hello.incarnation
+
+    def _on_unsent(self, sender: NodeId, news: Unsent) -> None:
+        if sender in self._desk.peers:
+            self._desk.peers.suspect(sender)
+            self._desk.fail(sender, news.ids, sent=False)
+
+    def _on_lost(self, sender: NodeId, news: Lost) -> None:
+        if sender in self._desk.peers:
+            self._desk.peers.suspect(sender)
+            self._desk.fail(sender, news.ids, sent=True)
 
     def _known(self, partition: int) -> int:
         if not 0 <= partition < self._ring.partition_count:
@@ -160,13 +167,13 @@ class Node:
         return partition
 
     def _enter(self, now: float) -> None:
-        due = self._desk.next_alarm()
-        if due is not None and now - due > STALL:
-            self._desk.peers.excuse(now - due)
-        self._desk.now = now
+        due, desk = self._due, self._desk
+        desk.now = now
         if not self._started:
             self._started = True
             self._start()
+        elif due is not None and now - due > STALL:
+            desk.peers.excuse(now - due)
 
     def _start(self) -> None:
         """Probe at once; the rounds begin at moments of each node's own, so that a cluster does not beat in time."""
@@ -176,5 +183,7 @@ class Node:
         desk.wake(AntiEntropyRound(desk), desk.now + self._chance.fraction() * config.anti_entropy_interval)
 
     def _leave(self) -> list[Effect]:
-        effects, self._desk.effects = self._desk.effects, []
+        desk = self._desk
+        self._due = desk.next_alarm()
+        effects, desk.effects = desk.effects, []
         return effects

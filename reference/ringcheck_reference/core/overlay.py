@@ -42,7 +42,10 @@ class Overlay(Generic[K]):
     def latest(self, key: K) -> State:
         """What the node will hold once all that is on its way has arrived."""
         flight = self._flights.get(key)
-        return flight.steps[-1][1] if flight else self.durable(key)
+        if flight:
+            return flight.steps[-1][1]
+        row = self._read(key)
+        return State.EMPTY if row is None else decode_state(row)
 
     def stage(self, token: int, key: K, state: State) -> None:
         """`state` goes to the disk under `token`, tokens ascending. To be called before its row can change."""
@@ -54,11 +57,12 @@ class Overlay(Generic[K]):
     def settle(self, token: int, key: K, *, durable: bool) -> State | None:
         """The disk has answered for `token`; gives the state that became durable, if it did."""
         flight = self._flights[key]
+        steps = flight.steps
         # Reports come in the order of the tokens, so this is nearly always the first step.
-        step = next(step for step in flight.steps if step[0] == token)
-        flight.steps.remove(step)
+        step = steps[0] if steps[0][0] == token else next(step for step in steps if step[0] == token)
+        steps.remove(step)
         if durable:
             flight.durable = step[1]
-        if not flight.steps:
+        if not steps:
             del self._flights[key]
         return step[1] if durable else None

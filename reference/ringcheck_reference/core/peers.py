@@ -1,6 +1,6 @@
 """What this node believes of the other members. Wrong beliefs cost a hint or a detour, never data."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 from .messages import NodeId
@@ -17,7 +17,7 @@ class Peer:
     """Has answered since it was last suspected."""
     incarnation: str | None = None
     """As its last Hello or Pong said."""
-    reachable: frozenset[NodeId] = frozenset()
+    reachable: tuple[NodeId, ...] = ()
     """Who had answered IT, by its last Pong."""
     waiting_since: float | None = None
     """When the first request was sent that neither it nor any later one has been answered."""
@@ -30,6 +30,7 @@ class Peers:
         self._own = own
         self._ring = ring
         self._peers = {member.id: Peer() for member in ring.members if member.id != own}
+        self._reachable: tuple[NodeId, ...] | None = ()
 
     def __iter__(self) -> Iterator[NodeId]:
         return iter(self._peers)
@@ -53,14 +54,17 @@ class Peers:
     def heard_from(self, node: NodeId) -> None:
         """An answer came. One answer clears all that waits: a single slow disk write is no silence."""
         peer = self._peers[node]
-        peer.trusted = peer.heard = True
         peer.waiting_since = None
+        if not peer.heard:
+            peer.trusted = peer.heard = True
+            self._reachable = None
 
     def suspect(self, node: NodeId) -> None:
         """A request could not be sent, was lost, or waited too long."""
         peer = self._peers[node]
         peer.trusted = peer.heard = False
-        peer.reachable = frozenset()
+        peer.reachable = ()
+        self._reachable = None
 
     def silent(self, now: float, timeout: float) -> list[NodeId]:
         """Who owes an answer for `timeout` seconds or longer."""
@@ -85,16 +89,23 @@ class Peers:
 
     def reachable(self) -> tuple[NodeId, ...]:
         """Who has answered this node lately, sorted: what its Pong reports."""
-        return tuple(sorted(node for node, peer in self._peers.items() if peer.heard))
+        if self._reachable is None:
+            self._reachable = tuple(sorted(node for node, peer in self._peers.items() if peer.heard))
+        return self._reachable
 
     def can_gather(self, node: NodeId, machines: int) -> bool:
         """Whether `node`, this one or a peer heard from, is known to reach that many machines, its own included."""
         if node == self._own:
-            reached: Iterable[NodeId] = self.reachable()
+            reached = self.reachable()
         else:
             peer = self._peers[node]
             if not (peer.heard and peer.incarnation):
                 return False
             reached = peer.reachable
-        known = {self._ring.machine(other) for other in (node, *reached) if other in self._ring}
+        known = {self._ring.machine(node)}
+        for other in reached:
+            if len(known) >= machines:
+                break
+            if other in self._ring:
+                known.add(self._ring.machine(other))
         return len(known) >= machines

@@ -6,7 +6,7 @@ leave a single copy after handoff. That is a matching of machines and homes, not
 hints for several homes counts once, for whichever home fits best.
 """
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection
 
 from .messages import NodeId
 
@@ -22,6 +22,7 @@ class Quorum:
         self._machine = machine
         self._awaited: set[Copy] = set()
         self._acknowledged: set[Copy] = set()
+        self._held: set[NodeId] = set()
 
     def expect(self, node: NodeId, home: NodeId) -> None:
         """`node` has been asked to hold a copy for `home`."""
@@ -31,6 +32,7 @@ class Quorum:
         """`node` holds it durably. Saying so again changes nothing."""
         self._awaited.discard((node, home))
         self._acknowledged.add((node, home))
+        self._held.add(home)
 
     def give_up(self, node: NodeId, home: NodeId) -> None:
         """`node` will not say that it holds it. What is acknowledged stays."""
@@ -42,20 +44,23 @@ class Quorum:
 
     def is_held(self, home: NodeId) -> bool:
         """Whether some node has acknowledged a copy for `home`."""
-        return any(held == home for _, held in self._acknowledged)
+        return home in self._held
 
     @property
     def enough(self) -> bool:
         """Whether the write may be acknowledged."""
-        return self._size(self._acknowledged) >= self.needed
+        return len(self._acknowledged) >= self.needed and self._size(self._acknowledged) >= self.needed
 
     @property
     def hopeless(self) -> bool:
         """Whether it stays too few even if every awaited answer comes."""
         return self._size(self._acknowledged | self._awaited) < self.needed
 
-    def _size(self, copies: Iterable[Copy]) -> int:
+    def _size(self, copies: Collection[Copy]) -> int:
         """The size of the largest matching of machines and homes (augmenting paths)."""
+        machines = {self._machine(node) for node, _ in copies}
+        if len(machines) == len({home for _, home in copies}) == len(copies):
+            return len(copies)  # As nearly always, there is nothing to choose between.
         homes_of: dict[str, set[NodeId]] = {}
         for node, home in copies:
             homes_of.setdefault(self._machine(node), set()).add(home)

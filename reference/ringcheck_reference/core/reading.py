@@ -26,32 +26,35 @@ class Reading(Conversation):
         self._pending: dict[int, NodeId] = {}
         self._asked: set[NodeId] = set()
         self._replies: dict[NodeId, State] = {}
+        self._homes_pending = 0
+        self._homes_replied = 0
         self._answered = False
         self._hedge_at = desk.now + desk.config.replica_timeout
         self._answer_by = desk.now + desk.config.answer_time
 
     def start(self) -> None:
         """Ask the home nodes, and stand-ins for those that are known to be missing."""
-        present = [home for home in self._homes if self._desk.peers.trusts(home)]
+        trusts = self._desk.peers.trusts
+        present = [home for home in self._homes if trusts(home)]
         for node in present:
             self._ask(node)
-        for node in self._stand_ins()[: max(0, self._needed - len(present))]:
-            self._ask(node)
+        if len(present) < self._needed:
+            for node in self._stand_ins()[: self._needed - len(present)]:
+                self._ask(node)
         self._desk.wake(self, self._hedge_at)
-        self._desk.wake(self, self._answer_by)
         self._proceed()
 
     def on_answer(self, request: int, sender: NodeId, body: AnswerBody) -> None:
         """Take a reply; anything but Found is a failed one."""
         if isinstance(body, Found):
-            self._replies[self._pending.pop(request)] = body.state
+            self._take(self._no_longer_pending(request), body.state)
             self._proceed()
         else:
             self.on_failure(request, sender, True)
 
     def on_failure(self, request: int, _to: NodeId, _sent: bool) -> None:
         """A reply that will not come counts for nothing; somebody else has to give one."""
-        del self._pending[request]
+        self._no_longer_pending(request)
         if not self._answered:
             self._hedge()
         self._proceed()
@@ -62,21 +65,32 @@ class Reading(Conversation):
             self._fail()
         elif not self._answered:
             self._hedge()
+            self._desk.wake(self, self._answer_by)
         self._proceed()
 
     def _ask(self, node: NodeId) -> None:
         self._asked.add(node)
         if node == self._desk.own:
-            self._replies[node] = self._desk.found(self._key)
+            self._take(node, self._desk.found(self._key))
         else:
             self._pending[self._desk.ask(node, Read(self._key), self)] = node
+            self._homes_pending += node in self._homes
+
+    def _take(self, node: NodeId, state: State) -> None:
+        self._replies[node] = state
+        self._homes_replied += node in self._homes
+
+    def _no_longer_pending(self, request: int) -> NodeId:
+        node = self._pending.pop(request)
+        self._homes_pending -= node in self._homes
+        return node
 
     def _stand_ins(self) -> list[NodeId]:
         """The fallbacks within reach that have not been asked, in the order in which they stand in."""
         return [
             node
-            for node in self._desk.ring.preference_list(self._key)
-            if node not in self._homes and node not in self._asked and self._desk.peers.trusts(node)
+            for node in self._desk.ring.fallbacks(self._key)
+            if node not in self._asked and self._desk.peers.trusts(node)
         ]
 
     def _hedge(self) -> None:
@@ -96,22 +110,15 @@ class Reading(Conversation):
                 self._fail()
             elif self._enough():
                 self._answer()
-        overdue = self._desk.now >= self._hedge_at
-        if self._answered and (overdue or not self._home_is_pending()):
+        if self._answered and (not self._homes_pending or self._desk.now >= self._hedge_at):
             self._repair()
             self.close()
 
-    def _home_is_pending(self) -> bool:
-        return any(node in self._homes for node in self._pending.values())
-
-    def _home_replies(self) -> int:
-        return sum(node in self._homes for node in self._replies)
-
     def _enough(self) -> bool:
         """Home nodes first: a stand-in's reply is used only when waiting for theirs has no point any more."""
-        if self._home_replies() >= self._needed:
+        if self._homes_replied >= self._needed:
             return True
-        waited = self._desk.now >= self._hedge_at or not self._home_is_pending()
+        waited = not self._homes_pending or self._desk.now >= self._hedge_at
         return waited and len(self._replies) >= self._needed
 
     def _hopeless(self) -> bool:
@@ -134,7 +141,7 @@ class Reading(Conversation):
         result = GetResult(merged.values, encode_context(self._key, merged.context))
         size = len(self._key) + sum(map(len, result.values)) + len(result.context)
         self._desk.counters.reads.add(size)
-        if self._home_replies() < self._needed:
+        if self._homes_replied < self._needed:
             self._desk.counters.fallback_reads.add(size)
         self._desk.reply(self._call, result)
         self._answered = True

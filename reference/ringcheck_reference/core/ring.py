@@ -34,6 +34,7 @@ class Ring:
         self.owners = self._choose_owners(min(n, len(set(self._machines.values()))))
         self._partition = lru_cache(maxsize=4096)(self._locate)
         self._lists = [self._with_fallbacks(partition) for partition in range(partition_count)]
+        self._fallbacks = [nodes[len(homes) :] for nodes, homes in zip(self._lists, self.owners, strict=True)]
 
     def partition(self, key: bytes) -> int:
         """The partition of `key`: floor(place * Q / 2^64)."""
@@ -46,6 +47,10 @@ class Ring:
     def preference_list(self, key: bytes) -> tuple[NodeId, ...]:
         """Every member once: the home nodes of `key`, then the fallbacks in the order in which they stand in."""
         return self._lists[self.partition(key)]
+
+    def fallbacks(self, key: bytes) -> tuple[NodeId, ...]:
+        """The preference list without the home nodes."""
+        return self._fallbacks[self.partition(key)]
 
     def machine(self, node: NodeId) -> str:
         """The physical machine of `node`."""

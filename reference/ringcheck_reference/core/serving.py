@@ -1,5 +1,8 @@
 """A peer's questions that are answered at once, from what is durable."""
 
+from collections.abc import Callable
+from typing import Any, Final
+
 from .desk import Desk
 from .messages import (
     AnswerBody,
@@ -21,22 +24,37 @@ from .messages import (
 
 def serve(desk: Desk, query: Ping | Read | RootsQuery | NodesQuery | LeavesQuery) -> AnswerBody:
     """The answer to `query`."""
-    match query:
-        case Ping():
-            return Pong(desk.incarnation, desk.peers.reachable())
-        case Read(key):
-            return Found(desk.found(key))
-        case RootsQuery(partitions):
-            return _owned(desk, partitions) or Roots(tuple(map(desk.replica.root, partitions)))
-        case NodesQuery(partition, level, indexes):
-            return _owned(desk, (partition,)) or _nodes(desk, partition, level, indexes)
-        case LeavesQuery(partition, buckets):
-            return _owned(desk, (partition,)) or Leaves(
-                tuple(Leaf(key, hash_) for key, hash_ in desk.replica.tree(partition).leaves(buckets))
-            )
+    return _SERVE[type(query)](desk, query)
 
 
-def _owned(desk: Desk, partitions: tuple[int, ...]) -> Refusal | None:
+def _ping(desk: Desk, _query: Ping) -> AnswerBody:
+    return Pong(desk.incarnation, desk.peers.reachable())
+
+
+def _read(desk: Desk, query: Read) -> AnswerBody:
+    return Found(desk.found(query.key))
+
+
+def _roots(desk: Desk, query: RootsQuery) -> AnswerBody:
+    return _refused(desk, query.partitions) or Roots(tuple(map(desk.replica.root, query.partitions)))
+
+
+def _nodes(desk: Desk, query: NodesQuery) -> AnswerBody:
+    if refusal := _refused(desk, (query.partition,)):
+        return refusal
+    try:
+        return Nodes(desk.replica.tree(query.partition).nodes(query.level, query.indexes))
+    except ValueError as error:
+        return Refusal(Code.INVALID_ARGUMENT, str(error))
+
+
+def _leaves(desk: Desk, query: LeavesQuery) -> AnswerBody:
+    if refusal := _refused(desk, (query.partition,)):
+        return refusal
+    return Leaves(tuple(Leaf(key, hash_) for key, hash_ in desk.replica.tree(query.partition).leaves(query.buckets)))
+
+
+def _refused(desk: Desk, partitions: tuple[int, ...]) -> Refusal | None:
     """An empty tree would be a lie about a partition that this node does not own."""
     for partition in partitions:
         if partition >= desk.ring.partition_count:
@@ -46,8 +64,10 @@ def _owned(desk: Desk, partitions: tuple[int, ...]) -> Refusal | None:
     return None
 
 
-def _nodes(desk: Desk, partition: int, level: int, indexes: tuple[int, ...]) -> AnswerBody:
-    try:
-        return Nodes(desk.replica.tree(partition).nodes(level, indexes))
-    except ValueError as error:
-        return Refusal(Code.INVALID_ARGUMENT, str(error))
+_SERVE: Final[dict[type, Callable[[Desk, Any], AnswerBody]]] = {
+    Ping: _ping,
+    Read: _read,
+    RootsQuery: _roots,
+    NodesQuery: _nodes,
+    LeavesQuery: _leaves,
+}

@@ -24,9 +24,10 @@ class Storing(Conversation):
             self._end(refusal)
         elif target == desk.own:
             before = desk.replica.latest(body.key)
-            self._changed = desk.merge_into_replica(body.key, body.state) != before
+            merged = before.merge(body.state)
+            self._changed = merged != before
             if self._changed or desk.replica.durable(body.key) != before:
-                desk.store_replica(body.key, body.state, self)
+                desk.put_replica(body.key, merged, self)
             else:
                 self._end(Stored(changed=False))
         else:

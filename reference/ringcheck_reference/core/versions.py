@@ -5,11 +5,16 @@ dot, and a context of all dots ever seen. A vector alone cannot say "(a,5) but n
 answered Put must say; a vector and a set of loose dots can. Everything is canonical, so that equal sets are
 equal values: loose dots that continue the vector are compacted into it, both parts are sorted, and there are
 no zeroes.
+
+Where one side of a join or merge knows all that the other does, the result is that side itself, not a copy: most
+states that meet are equal, or one continues the other, and whoever compares them next has less to look at.
 """
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import field
 from typing import ClassVar, Final, NamedTuple, Self
+
+from .values import value
 
 MAX_COUNTER: Final = 2**63 - 1
 """No actor counts further; a counter beyond it is nonsense and would leave no room for the next one."""
@@ -26,7 +31,7 @@ class Dot(NamedTuple):
     counter: int
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Version:
     """One live sibling."""
 
@@ -34,12 +39,14 @@ class Version:
     value: bytes
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Context:
     """A set of dots: all up to each dot of `vector`, and the `loose` ones. Make one with `of`."""
 
     vector: tuple[Dot, ...] = ()
     loose: tuple[Dot, ...] = ()
+    encoded: bytes | None = field(default=None, init=False, repr=False, compare=False)
+    """Its bytes, kept by `encoding` once it has made them."""
 
     EMPTY: ClassVar["Context"]
 
@@ -62,12 +69,27 @@ class Context:
 
     def covers(self, dot: Dot) -> bool:
         """Whether `dot` is in the set."""
-        return any(top.actor == dot.actor and dot.counter <= top.counter for top in self.vector) or (dot in self.loose)
+        actor, counter = dot
+        for other, top in self.vector:
+            if other == actor and counter <= top:
+                return True
+        return dot in self.loose
+
+    def includes(self, other: Self) -> bool:
+        """Whether every dot of `other` is in this set too."""
+        if self.vector != other.vector:
+            tops = dict(self.vector)
+            for actor, top in other.vector:
+                if tops.get(actor, 0) < top:
+                    return False
+        return all(map(self.covers, other.loose))
 
     def join(self, other: Self) -> Self:
         """The union of both sets."""
-        if self == other:
+        if self is other or self.includes(other):
             return self
+        if other.includes(self):
+            return other
         return self.of(self.vector + other.vector, self.loose + other.loose)
 
     def with_dot(self, dot: Dot) -> Self:
@@ -76,7 +98,11 @@ class Context:
 
     def highest(self, actor: bytes) -> int:
         """The highest counter of `actor` in the set; 0 if it has none."""
-        return max((dot.counter for dot in self.vector + self.loose if dot.actor == actor), default=0)
+        highest = 0
+        for other, counter in self.vector + self.loose:
+            if other == actor and counter > highest:
+                highest = counter
+        return highest
 
     def __bool__(self) -> bool:
         return bool(self.vector or self.loose)
@@ -85,7 +111,7 @@ class Context:
 Context.EMPTY = Context()
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class State:
     """All that is known of one key. Without versions it is a tombstone; `State.EMPTY` is a key never written.
 
@@ -94,6 +120,8 @@ class State:
 
     versions: tuple[Version, ...] = ()
     context: Context = Context.EMPTY
+    encoded: bytes | None = field(default=None, init=False, repr=False, compare=False)
+    """Its canonical bytes, kept by `encoding` once it has made them."""
 
     EMPTY: ClassVar["State"]
 
@@ -103,7 +131,7 @@ class State:
 
         Raises MalformedState where the context lacks a dot, a dot stands twice, or a counter is absurd.
         """
-        ordered = tuple(sorted(versions, key=lambda version: version.dot))
+        ordered = tuple(sorted(versions, key=_dot))
         for version in ordered:
             if not context.covers(version.dot):
                 raise MalformedState(f"version {version.dot} is not in its state's context")
@@ -118,28 +146,37 @@ class State:
 
         A version stays when both hold it, or when the side that lacks it has not seen it.
         """
-        if self == other or not other.context:
+        if self is other or not other.context:
             return self
         if not self.context:
             return other
-        ours = {version.dot: version for version in self.versions}
-        theirs = {version.dot: version for version in other.versions}
-        kept = [
-            ours.get(dot) or theirs[dot]
-            for dot in sorted(ours.keys() | theirs.keys())
-            if (dot in ours and dot in theirs)
-            or (dot in ours and not other.context.covers(dot))
-            or (dot in theirs and not self.context.covers(dot))
-        ]
-        return type(self)(tuple(kept), self.context.join(other.context))
+        versions = self._kept_beside(other)
+        context = self.context.join(other.context)
+        if context is self.context and versions == self.versions:
+            return self
+        if context is other.context and versions == other.versions:
+            return other
+        return type(self)(versions, context)
+
+    def _kept_beside(self, other: Self) -> tuple[Version, ...]:
+        if self.versions == other.versions:
+            return self.versions
+        theirs = {version.dot for version in other.versions}
+        kept = [each for each in self.versions if each.dot in theirs or not other.context.covers(each.dot)]
+        news = [each for each in other.versions if not self.context.covers(each.dot)]
+        return tuple(sorted(kept + news, key=_dot) if kept and news else kept or news)
 
     @property
     def values(self) -> tuple[bytes, ...]:
         """The values of the live siblings, in the order of their dots."""
-        return tuple(version.value for version in self.versions)
+        return tuple([version.value for version in self.versions])
 
     def __bool__(self) -> bool:
         return bool(self.context)
 
 
 State.EMPTY = State()
+
+
+def _dot(version: Version) -> Dot:
+    return version.dot

@@ -77,14 +77,15 @@ class Writing(Conversation):
             self.close()
             return
         self._desk.counters.writes.add(len(self._key) + len(encode_state(self._delta)))
-        present = [home for home in self._homes if self._desk.peers.trusts(home)]
-        missing = [home for home in self._homes if home not in present]
-        for home in present:
-            self._place(home, home)
-        for node, home in zip(self._stand_ins(), missing, strict=False):
-            self._place(node, home)
+        trusts = self._desk.peers.trusts
+        missing = [home for home in self._homes if not trusts(home)]
+        for home in self._homes:
+            if home not in missing:
+                self._place(home, home)
+        if missing:
+            for node, home in zip(self._stand_ins(), missing, strict=False):
+                self._place(node, home)
         self._desk.wake(self, self._hedge_at)
-        self._desk.wake(self, self._answer_by)
         self._proceed()
 
     def needed(self, w: int) -> int:
@@ -132,8 +133,9 @@ class Writing(Conversation):
             pass
         elif self._desk.now >= self._answer_by:
             self._fail()
-        elif self._desk.now >= self._hedge_at:
+        else:
             self._hedge()
+            self._desk.wake(self, self._answer_by)
         self._proceed()
 
     def _known(self) -> State:
@@ -147,26 +149,23 @@ class Writing(Conversation):
 
     def _stand_ins(self) -> list[NodeId]:
         """Who may keep a hint: this node first, if it is no home, then the fallbacks within reach."""
-        fallbacks = [
-            node
-            for node in self._desk.ring.preference_list(self._key)
-            if node not in self._homes and self._desk.peers.trusts(node)
-        ]
+        fallbacks = [node for node in self._desk.ring.fallbacks(self._key) if self._desk.peers.trusts(node)]
         return sorted(fallbacks, key=lambda node: node != self._desk.own)
 
     def _place(self, node: NodeId, home: NodeId) -> None:
         """Let `node` hold a copy for `home`: in its replica if it is that home, else as a hint."""
-        if (node, home) in self._tried:
+        copy = (node, home)
+        if copy in self._tried:
             return
-        self._tried.add((node, home))
+        self._tried.add(copy)
         self._quorum.expect(node, home)
         if node != self._desk.own:
             body = Replicate(self._key, self._delta, "" if node == home else home, Cause.WRITE)
-            self._requests[self._desk.ask(node, body, self)] = (node, home)
+            self._requests[self._desk.ask(node, body, self)] = copy
         elif node == home:
-            self._tokens[self._desk.store_replica(self._key, self._delta, self)] = (node, home)
+            self._tokens[self._desk.store_replica(self._key, self._delta, self)] = copy
         else:
-            self._tokens[self._desk.store_hint(home, self._key, self._delta, self)] = (node, home)
+            self._tokens[self._desk.store_hint(home, self._key, self._delta, self)] = copy
 
     def _miss(self, copy: Copy) -> None:
         self._quorum.give_up(*copy)
@@ -184,7 +183,7 @@ class Writing(Conversation):
         """Before giving up: suspicion may be wrong, on a busy machine above all, and costs a message to find out."""
         for home in self._homes:
             self._place(home, home)
-        for node in self._desk.ring.preference_list(self._key)[len(self._homes) :]:
+        for node in self._desk.ring.fallbacks(self._key):
             for home in self._missing():
                 self._place(node, home)
 

@@ -21,6 +21,14 @@ class ConfigError(Exception):
 
 
 @dataclass(frozen=True, slots=True)
+class Deadlines:
+    """What a node promises and nothing in it enforces, in milliseconds; see DescribeResponse."""
+
+    detection_ms: int
+    convergence_ms: int
+
+
+@dataclass(frozen=True, slots=True)
 class Settings:
     """A checked NodeConfig."""
 
@@ -28,8 +36,7 @@ class Settings:
     data_directory: Path
     address_book: dict[str, str]
     """Where to dial each other member, by node id."""
-    detection_deadline_ms: int
-    convergence_deadline_ms: int
+    deadlines: Deadlines
     seed: int
     core: CoreConfig
 
@@ -70,10 +77,24 @@ def check(message: config_pb2.NodeConfig) -> Settings:
         listen_address=message.listen_address,
         data_directory=_data_directory(message.data_directory),
         address_book=_address_book(message, members),
-        detection_deadline_ms=message.detection_deadline_ms or _DEFAULT_DETECTION_DEADLINE_MS,
-        convergence_deadline_ms=message.convergence_deadline_ms or _DEFAULT_CONVERGENCE_DEADLINE_MS,
+        deadlines=deadlines(message),
         seed=message.seed,
         core=_core_config(message, members),
+    )
+
+
+def check_core(message: config_pb2.NodeConfig) -> CoreConfig:
+    """As `check`, but only what concerns the core: no address and no directory. Raises ConfigError."""
+    members = _members(message)
+    _quorums(message, len({member.machine for member in members}))
+    return _core_config(message, members)
+
+
+def deadlines(message: config_pb2.NodeConfig) -> Deadlines:
+    """What a NodeConfig asks for, with defaults."""
+    return Deadlines(
+        message.detection_deadline_ms or _DEFAULT_DETECTION_DEADLINE_MS,
+        message.convergence_deadline_ms or _DEFAULT_CONVERGENCE_DEADLINE_MS,
     )
 
 

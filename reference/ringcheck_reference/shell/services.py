@@ -2,7 +2,6 @@
 
 # ruff: noqa: N802, ARG002  (names and arguments are those of the generated base classes)
 
-import functools
 from typing import Any, Final, TypeVar
 
 import grpc
@@ -20,27 +19,11 @@ from dynamo_node.v1 import (
 from ringcheck_reference.core.effects import DeleteResult, Failure, GetResult, PutResult, Result
 from ringcheck_reference.core.messages import ClientDelete, ClientGet, ClientPut
 from ringcheck_reference.shell.config import Settings
+from ringcheck_reference.shell.description import describe
 from ringcheck_reference.shell.runner import Runner
 
-IMPLEMENTATION: Final = "ringcheck-reference"
-PROFILES: Final = (
-    node_pb2.PROFILE_KV,
-    node_pb2.PROFILE_DESCRIBE,
-    node_pb2.PROFILE_RING,
-    node_pb2.PROFILE_INSPECT,
-    node_pb2.PROFILE_PEER,
-)
 _Answer = TypeVar("_Answer", GetResult, PutResult, DeleteResult)
 _CODES: Final = {code.value[0]: code for code in grpc.StatusCode}
-
-
-@functools.cache
-def version() -> str:
-    """The version of this program."""
-    # Imported at the first question, since it would take a tenth of the time that a start takes.
-    import importlib.metadata
-
-    return importlib.metadata.version("ringcheck")
 
 
 class NodeService(node_pb2_grpc.NodeServicer):
@@ -55,27 +38,7 @@ class NodeService(node_pb2_grpc.NodeServicer):
         context: grpc.aio.ServicerContext[node_pb2.DescribeRequest, node_pb2.DescribeResponse],
     ) -> node_pb2.DescribeResponse:
         """See node.proto."""
-        core = self._settings.core
-        return node_pb2.DescribeResponse(
-            node_id=core.node_id,
-            implementation=IMPLEMENTATION,
-            version=version(),
-            profiles=PROFILES,
-            n=core.n,
-            r=core.r,
-            w=core.w,
-            partition_count=core.partition_count,
-            limits=node_pb2.Limits(
-                max_key_bytes=core.limits.max_key_bytes,
-                max_value_bytes=core.limits.max_value_bytes,
-                max_siblings=core.limits.max_siblings,
-                max_message_bytes=core.limits.max_message_bytes,
-            ),
-            request_timeout_ms=round(core.request_timeout * 1000),
-            detection_deadline_ms=self._settings.detection_deadline_ms,
-            convergence_deadline_ms=self._settings.convergence_deadline_ms,
-            tombstone_lifetime_ms=0,
-        )
+        return describe(self._settings.core, self._settings.deadlines)
 
 
 class KeyValueService(key_value_pb2_grpc.KeyValueServicer):

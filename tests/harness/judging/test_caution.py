@@ -1,13 +1,25 @@
 """Judges accuse nobody of what a fault, a late look or an indefinite write explains."""
 
 import msgspec
+import pytest
 
 from ringcheck.history import Skipped
 from ringcheck.judging import judge
+from ringcheck.judging.disks import How
 from ringcheck.judging.handmade import NOBODY, Handmade, replica
 from ringcheck.judging.verdict import Finding, Judgement
 from ringcheck.schedule import Configuration, ExpectAnswer, ExpectSettled, Get, Put, Settle
-from ringcheck_chaos.faults import CLIENT, Isolate, LinkFault, Split
+from ringcheck_chaos.faults import (
+    CLIENT,
+    ClockSkew,
+    DiskErrors,
+    Fault,
+    Isolate,
+    LinkFault,
+    MessageFault,
+    Split,
+    describe,
+)
 
 SILENT = Finding(requirement="")
 
@@ -15,6 +27,20 @@ SILENT = Finding(requirement="")
 def finding(judgement: Judgement, name: str) -> Finding:
     """What a judgement says of one requirement, something without content where it says nothing."""
     return judgement.findings.get(name, SILENT)
+
+
+SIMULATED: tuple[Fault, ...] = (
+    MessageFault(action="lose", kind="write"),
+    MessageFault(action="repeat", every=3, delay_ms=20),
+    MessageFault(action="delay", answers=True, delay_ms=200, source="n1"),
+    DiskErrors(node="n1"),
+    DiskErrors(node="n2"),
+    ClockSkew(node="n1", rate=5.0),
+    ClockSkew(node="n3", jump_ms=60_000),
+)
+"""Faults of messages, disks and clocks: nobody can say what still works under them."""
+
+simulated = pytest.mark.parametrize("fault", SIMULATED, ids=[describe(fault) for fault in SIMULATED])
 
 
 def five_nodes() -> Handmade:
@@ -46,6 +72,16 @@ def test_answer_is_not_owed_over_a_cut_way_to_the_client() -> None:
     tale.tick(2.0)
     tale.get(end="DEADLINE_EXCEEDED")
     assert finding(judge(tale.history()), "AVL-02") == SILENT
+
+
+def test_answer_is_not_owed_by_members_of_too_few_hosts() -> None:
+    """Three members on two hosts are two machines, and cannot hold three copies."""
+    tale = Handmade(configuration=Configuration(nodes=5, hosts=("h1", "h2", "h2", "h4", "h5")))
+    tale.fault(1, Split(how="drop", left=("n1", "n2", "n3"), right=("n4", "n5")))
+    tale.tick(2.0)
+    tale.put("a", node="n1", end="UNAVAILABLE", w=3)
+    tale.heal(1)
+    assert finding(judge(tale.history()), "AVL-01") == SILENT
 
 
 def test_slow_link_neither_counts_as_open_nor_as_cut() -> None:
@@ -281,3 +317,254 @@ def test_target_without_inspect_is_judged_by_reads() -> None:
     assert finding(judgement, "DUR-01").held == 1
     assert judgement.events["convergences, as far as reads can show"] == 1
     assert not {"AE-01", "AE-03", "RNG-01", "RNG-02", "KV-13"} & judgement.findings.keys()
+
+
+@simulated
+def test_answer_is_not_owed_while_nobody_can_say_what_works(fault: Fault) -> None:
+    """With messages lost, a disk that fails or a clock that runs wild, a Put and a Get may fail, at W=1 too."""
+    tale = Handmade()
+    tale.fault(1, fault)
+    tale.tick(2.0)
+    for quorum in (1, 2, 3):
+        tale.put(f"v{quorum}", w=quorum, end="UNAVAILABLE")
+        tale.get(r=quorum, end="UNAVAILABLE")
+    tale.heal(1)
+    tale.put("b", end="UNAVAILABLE")
+    judgement = judge(tale.history())
+    assert finding(judgement, "AVL-01") == finding(judgement, "AVL-02") == SILENT
+
+
+@simulated
+def test_answer_is_not_denied_where_messages_may_get_through(fault: Fault) -> None:
+    """Under the same faults a Put and a Get may be answered OK."""
+    tale = Handmade()
+    tale.fault(1, fault)
+    tale.tick(2.0)
+    tale.put("a", w=3)
+    tale.get("a", r=3)
+    tale.heal(1)
+    judgement = judge(tale.history())
+    assert finding(judgement, "AVL-03") == finding(judgement, "AVL-05") == SILENT
+
+
+@simulated
+def test_answer_among_too_few_is_denied_under_other_faults_too(fault: Fault) -> None:
+    """What is cut stays cut, whatever else is wrong."""
+    tale = Handmade()
+    tale.fault(1, Isolate(how="drop", node="n1"))
+    tale.fault(2, fault)
+    tale.tick(2.0)
+    tale.put("a")
+    assert finding(judge(tale.history()), "AVL-03").breaches
+
+
+@simulated
+def test_recency_is_not_owed_under_any_fault(fault: Fault) -> None:
+    """A Get may miss a write when messages, a disk or a clock suffered since the last convergence."""
+    for healed in (False, True):
+        tale = Handmade()
+        tale.look("start")
+        tale.fault(1, fault)
+        tale.put("a")
+        if healed:
+            tale.heal(1)
+        tale.get(node="n3")
+        tale.look()
+        assert finding(judge(tale.history()), "KV-13") == SILENT
+
+
+def test_recency_is_not_owed_after_a_disk_was_destroyed() -> None:
+    """A Get may miss a write that a wiped node has lost; after the next convergence it may not."""
+    for settled in (False, True):
+        tale = Handmade()
+        tale.look("start")
+        tale.put("a")
+        tale.lose("n1")
+        if settled:
+            tale.settle({"k": ["a"]})
+        tale.get(node="n3")
+        tale.look()
+        assert bool(finding(judge(tale.history()), "KV-13").breaches) == settled
+
+
+@simulated
+def test_expected_answer_is_unclear_when_nobody_can_say_what_works(fault: Fault) -> None:
+    """An unexpected value or an indefinite end is no breach of what the schedule expected."""
+    steps = (
+        ExpectAnswer(requirement="KV-02", operation=2, values=("a",)),
+        ExpectAnswer(requirement="KV-04", operation=3),
+    )
+    tale = Handmade(steps=steps)
+    tale.fault(1, fault)
+    tale.put("a")
+    tale.get()
+    tale.put("b", end="INTERNAL")
+    tale.heal(1)
+    judgement = judge(tale.history())
+    for name in ("KV-02", "KV-04"):
+        assert not finding(judgement, name).breaches
+        assert finding(judgement, name).unclear
+
+
+def test_expected_values_are_unclear_when_their_disks_were_destroyed() -> None:
+    """What W disks held may be gone when W were destroyed; when fewer were, it may not."""
+    steps = (
+        ExpectAnswer(requirement="KV-04", operation=2, values=("a",)),
+        Settle(),
+        ExpectSettled(requirement="KV-06", key="k", values=("a",)),
+    )
+    for w, owed in ((1, False), (2, True)):
+        tale = Handmade(steps=steps, profiles=("kv", "describe"))
+        tale.put("a", w=w)
+        tale.lose("n1")
+        tale.get()
+        tale.settle({"k": []}, by="reads")
+        judgement = judge(tale.history())
+        assert not finding(judgement, "KV-04").breaches
+        assert bool(finding(judgement, "KV-06").breaches) == owed
+
+
+@pytest.mark.parametrize("how", ["wiped", "rolled back"])
+def test_write_is_not_owed_when_as_many_disks_are_destroyed_as_hold_it(how: How) -> None:
+    """With W disks destroyed an acknowledged write may be gone; what it superseded may be back."""
+    for w in (1, 2):
+        tale = Handmade()
+        first = tale.put("a", w=3)
+        tale.put("b", context=first, w=w)
+        tale.delete(first, key="k", w=w)
+        tale.lose(*tale.nodes[:w], how=how)
+        tale.settle({"k": ["a"]})
+        findings = judge(tale.history()).findings
+        assert [each for each in findings.values() if each.breaches] == []
+        assert f"W={w} nodes" in findings["DUR-03" if how == "wiped" else "DUR-04"].unclear[0]
+
+
+def test_budget_is_counted_from_the_write_to_the_next_convergence() -> None:
+    """A disk destroyed before the write, or after a convergence, does not count; one node counts once."""
+    tale = Handmade()
+    tale.lose("n1")
+    tale.put("a")
+    tale.lose("n2")
+    tale.lose("n2")
+    tale.settle({"k": ["a"]})
+    tale.lose("n3")
+    tale.settle({"k": []})
+    found = finding(judge(tale.history()), "DUR-03")
+    assert found.held == 1
+    assert [breach.operations[0] for breach in found.breaches] == [1]
+
+
+def test_nothing_is_owed_when_all_disks_are_destroyed() -> None:
+    """With the disks of all owners gone, a version may be lost, and a deleted one come back from an old copy."""
+    tale = Handmade()
+    tale.delete(tale.put("a"))
+    tale.put("b")
+    tale.settle({"k": ["b"]})
+    tale.lose(*tale.nodes, how="rolled back")
+    tale.get("a")
+    tale.settle({"k": ["a"]})
+    assert [each for each in judge(tale.history()).findings.values() if each.breaches] == []
+
+
+def test_convergence_seen_by_reads_alone_proves_no_copies() -> None:
+    """Where no replica was looked into, one disk may have held all that the reads returned."""
+    tale = Handmade(profiles=("kv", "describe"))
+    tale.put("a")
+    tale.settle({"k": ["a"]}, by="reads")
+    tale.lose("n1")
+    tale.settle({"k": []}, by="reads")
+    assert [each for each in judge(tale.history()).findings.values() if each.breaches] == []
+
+
+def test_version_read_once_may_be_lost_with_a_disk() -> None:
+    """An indefinite Put whose value a Get returned need not outlive the disk that held it."""
+    tale = Handmade()
+    tale.put("a", end="UNAVAILABLE")
+    tale.get("a")
+    tale.lose("n1")
+    tale.settle({"k": []})
+    judgement = judge(tale.history())
+    assert not any(finding(judgement, name).breaches for name in ("DUR-01", "DUR-03"))
+
+
+def test_deleted_version_may_be_read_until_the_convergence_after_a_roll_back() -> None:
+    """A Get that ends after a disk was rolled back may return what an old copy holds."""
+    for lost, resurrected in ((False, True), (True, False)):
+        tale = Handmade()
+        tale.delete(tale.put("a"))
+        tale.settle({"k": []})
+        if lost:
+            tale.lose("n1", how="rolled back")
+        tale.get("a", node="n2")
+        tale.settle({"k": []})
+        assert bool(finding(judge(tale.history()), "SIB-03").breaches) == resurrected
+
+
+def test_hint_may_go_with_the_disk_that_held_it() -> None:
+    """A holder that lost its disk, or whose disk failed, need not have kept a hint through a crash, nor deliver it."""
+    for how in ("wiped", "errors", "crash"):
+        tale = Handmade(configuration=Configuration(nodes=4))
+        if how == "errors":
+            tale.fault(1, DiskErrors(node="n4"))
+        tale.kill("n3")
+        tale.put("a", w=1)
+        tale.hints.add(("n4", "n3", "k"))
+        tale.look(condition="hint")
+        if how == "wiped":
+            tale.lose("n4")
+        else:
+            tale.kill("n4")
+            tale.restart("n4")
+        tale.hints.clear()
+        tale.look()
+        if how == "errors":
+            tale.heal(1)
+        tale.settle({"k": []} if how == "wiped" else {})
+        judgement = judge(tale.history())
+        for name in ("HND-02", "HND-03"):
+            assert bool(finding(judgement, name).breaches) == (how == "crash")
+
+
+def test_target_need_not_hold_what_its_disk_took_along() -> None:
+    """What was handed off to a node that was wiped afterwards may be gone from it."""
+    tale = Handmade(configuration=Configuration(nodes=4))
+    tale.kill("n3")
+    tale.put("a", w=1)
+    tale.hints.add(("n4", "n3", "k"))
+    tale.look(condition="hint")
+    tale.restart("n3")
+    tale.hints.clear()
+    tale.lose("n3")
+    tale.settle({"k": []})
+    assert finding(judge(tale.history()), "HND-03") == SILENT
+
+
+def test_late_messages_leave_a_convergence_unjudged() -> None:
+    """While a message that a fault made late may be on its way, nothing is settled, and nothing is idle."""
+    for delay_ms, judged in ((60_000, False), (1, True)):
+        tale = Handmade(steps=(Settle(), ExpectSettled(requirement="KV-06", key="k", values=())))
+        tale.fault(1, MessageFault(action="delay", delay_ms=delay_ms))
+        tale.put("a", end="UNAVAILABLE")
+        tale.heal(1)
+        tale.settle({"k": []})
+        tale.get("a")
+        tale.settle({"k": ["a"]}, changes={"n1": {"counters": msgspec.structs.replace(NOBODY, transfers=1)}})
+        judgement = judge(tale.history())
+        for name in ("SIB-03", "AE-03"):
+            assert bool(finding(judgement, name).breaches) == judged
+        assert not finding(judgement, "KV-06").breaches
+
+
+def test_repair_is_unclear_when_a_disk_failed_before_the_next_look() -> None:
+    """A read repair may have failed at a disk that refuses writes."""
+    hour = 3_600_000
+    tale = Handmade(configuration=Configuration(nodes=3, anti_entropy_interval_ms=hour, handoff_interval_ms=hour))
+    tale.put("a")
+    tale.data = {("n1", "k"): b"a", ("n2", "k"): b"a"}
+    tale.look(condition="differ")
+    tale.get("a", r=3)
+    tale.fault(1, DiskErrors(node="n3"))
+    tale.look(condition="equal", met=False)
+    found = finding(judge(tale.history()), "RR-01")
+    assert not found.breaches
+    assert found.unclear

@@ -49,6 +49,17 @@ def test_story_tells_what_was_wrong_around_it() -> None:
     assert "n2: disk on fire" in story
 
 
+def test_story_tells_which_disk_was_destroyed() -> None:
+    """A disk is destroyed in a moment: the story gives it no end."""
+    tale = Handmade()
+    tale.put("a")
+    tale.lose("n2")
+    tale.settle({"k": []})
+    history = tale.history()
+    lines = explain(history, judge(history).findings["DUR-03"].breaches[0]).splitlines()
+    assert any(line.endswith("the disk of n2 wiped") for line in lines)
+
+
 def test_story_of_many_faults_stays_short() -> None:
     """Only the last dozen faults are told one by one."""
     tale = Handmade()

@@ -144,6 +144,44 @@ def write_is_lost_when_all_are_killed(wrong: bool) -> Handmade:
     return tale
 
 
+@plant("DUR-03")
+def write_is_lost_with_one_disk(wrong: bool) -> Handmade:
+    tale = Handmade()
+    tale.put("a")
+    tale.lose("n1")
+    tale.settle({"k": [] if wrong else ["a"]})
+    return tale
+
+
+@plant("DUR-03")
+def two_disks_are_lost_of_three_that_hold_a_write(wrong: bool) -> Handmade:
+    tale = Handmade()
+    tale.put("a", w=3)
+    tale.lose("n1", "n2")
+    tale.lose("n1")
+    tale.settle({"k": [] if wrong else ["a"]})
+    return tale
+
+
+@plant("DUR-03")
+def one_disk_at_a_time_is_lost_between_convergences(wrong: bool) -> Handmade:
+    tale = Handmade()
+    tale.put("a")
+    for node in tale.nodes:
+        tale.lose(node)
+        tale.settle({"k": [] if wrong and node == "n3" else ["a"]})
+    return tale
+
+
+@plant("DUR-04")
+def write_is_lost_after_a_roll_back(wrong: bool) -> Handmade:
+    tale = Handmade()
+    tale.put("b", context=tale.put("a"))
+    tale.lose("n1", how="rolled back")
+    tale.settle({"k": [] if wrong else ["b"]})
+    return tale
+
+
 @plant("SIB-01")
 def one_of_two_siblings_is_lost(wrong: bool) -> Handmade:
     tale = Handmade()
@@ -194,6 +232,40 @@ def deleted_version_is_back_in_a_read(wrong: bool) -> Handmade:
     tale.settle({"k": []})
     tale.get(*(["a"] if wrong else []))
     tale.settle({"k": []})
+    return tale
+
+
+@plant("SIB-03")
+def disk_rolled_back_brings_back_what_was_deleted(wrong: bool) -> Handmade:
+    tale = Handmade()
+    tale.delete(tale.put("a"))
+    tale.settle({"k": []})
+    tale.lose("n1", how="rolled back")
+    tale.settle({"k": ["a"] if wrong else []})
+    return tale
+
+
+@plant("SIB-03")
+def deleted_version_is_read_after_the_convergence_that_followed_a_roll_back(wrong: bool) -> Handmade:
+    tale = Handmade()
+    tale.delete(tale.put("a"))
+    tale.settle({"k": []})
+    tale.lose("n1", how="rolled back")
+    tale.get("a")
+    tale.settle({"k": []})
+    tale.get(*(["a"] if wrong else []))
+    return tale
+
+
+@plant("SIB-03")
+def what_was_lost_with_a_disk_comes_from_nowhere(wrong: bool) -> Handmade:
+    tale = Handmade()
+    tale.delete(tale.put("b"))
+    tale.put("a", w=1)
+    tale.lose("n1")
+    tale.settle({"k": []})
+    tale.lose("n2", how="wiped" if wrong else "rolled back")
+    tale.settle({"k": ["a"]})
     return tale
 
 
@@ -369,6 +441,20 @@ def idle_cluster_repairs(wrong: bool) -> Handmade:
     return tale
 
 
+@plant("AE-04")
+def wiped_node_stays_empty(wrong: bool) -> Handmade:
+    tale = Handmade()
+    tale.put("a")
+    tale.lose("n2")
+    tale.data = {(node, "k"): b"a" for node in ("n1", "n3")}
+    if wrong:
+        tale.settle({"k": ["a"]}, diverged=("Partition 0: n1 and n2 differ in key 'k'.",))
+    else:
+        tale.data["n2", "k"] = b"a"
+        tale.settle({"k": ["a"]})
+    return tale
+
+
 @plant("AE-05")
 def stand_in_keeps_a_replica(wrong: bool) -> Handmade:
     tale = Handmade(configuration=Configuration(nodes=4))
@@ -424,6 +510,8 @@ BROKEN_ALIKE = {
     "deleted_version_is_back_in_a_read": {"KV-13"},
     "nodes_name_different_owners": {"RNG-01"},
     "target_lacks_what_was_handed_off": {"AE-01"},
+    "wiped_node_stays_empty": {"AE-01"},
+    "deleted_version_is_read_after_the_convergence_that_followed_a_roll_back": {"KV-13"},
 }
 """What else a planted breach rightly breaks."""
 

@@ -39,7 +39,7 @@ def test_defaults_fill_in(good: dict[str, Any], tmp_path: Path) -> None:
     assert settings.core.request_timeout == 1.5
     assert settings.core.gossip_interval == 0.2
     assert settings.core.limits == Limits(max_siblings=7)
-    assert settings.detection_deadline_ms == 1000
+    assert settings.deadlines.detection_ms == 1000
     assert settings.seed == 9
     assert settings.address_book == {"n2": "127.0.0.1:20002", "n3": "127.0.0.1:20003"}
 

@@ -13,6 +13,8 @@ from ringcheck.errors import RingcheckError, TargetError
 from ringcheck.history import Broke, Event, Header, History
 from ringcheck.schedule import (
     Await,
+    Backup,
+    CrashAfter,
     Delete,
     Elapse,
     ExpectAnswer,
@@ -24,17 +26,19 @@ from ringcheck.schedule import (
     Observe,
     Put,
     Restart,
+    RollBack,
     Schedule,
     Settle,
     Step,
+    Wipe,
 )
 from ringcheck.target import Target
 from ringcheck.version import __version__
 from ringcheck.worlds.chronicle import Chronicle
-from ringcheck.worlds.disturbance import Disturbance
-from ringcheck.worlds.lookout import Lookout
-from ringcheck.worlds.settling import Settling
-from ringcheck.worlds.traffic import Traffic
+from ringcheck.worlds.live.disturbance import Disturbance
+from ringcheck.worlds.live.lookout import Lookout
+from ringcheck.worlds.live.settling import Settling
+from ringcheck.worlds.live.traffic import Traffic
 from ringcheck_chaos.processes import ProcessError
 from ringcheck_chaos.toxiproxy import ToxiproxyError
 
@@ -97,6 +101,8 @@ class Execution:
                 await self._disturbance.kill(nodes)
             case Restart(nodes=nodes):
                 await self._disturbance.restart(nodes)
+            case CrashAfter() | Wipe() | Backup() | RollBack():
+                pass  # LiveWorld refuses schedules with steps that matter here
             case Elapse(seconds=seconds, detections=detections):
                 await asyncio.sleep(seconds + detections * self._detection_s)
             case Observe():

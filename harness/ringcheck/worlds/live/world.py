@@ -12,9 +12,9 @@ from ringcheck.errors import TargetError, UsageError
 from ringcheck.history import Event, History
 from ringcheck.loop import LoopThread
 from ringcheck.observe import roots_agree, statuses
-from ringcheck.schedule import Configuration, Schedule
+from ringcheck.schedule import Configuration, Schedule, beyond_live
 from ringcheck.target import Target
-from ringcheck.worlds.execution import execute
+from ringcheck.worlds.live.execution import execute
 from ringcheck_chaos.toxiproxy import ServerChoice, Toxiproxy, ToxiproxyError, find_server
 
 POLL_S = 0.05
@@ -74,6 +74,11 @@ class LiveWorld:
         self.close()
 
     async def _carry_out(self, schedule: Schedule, path: Path) -> History:
+        if what := beyond_live(schedule):
+            raise UsageError(
+                f"The schedule {schedule.name} asks for {what}, which only the simulated world can do; "
+                "name a core to simulate with --core, or leave that step out."
+            )
         quiet = False
         try:
             cluster = await self._cluster_for(schedule.configuration)

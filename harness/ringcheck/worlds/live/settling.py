@@ -10,9 +10,9 @@ from ringcheck.history import Converged, Diverged, Observation, SettleBegan
 from ringcheck.quiet import same_data
 from ringcheck.schedule import Schedule
 from ringcheck.worlds.chronicle import Chronicle
-from ringcheck.worlds.disturbance import Disturbance
-from ringcheck.worlds.lookout import POLL_S, Lookout
-from ringcheck.worlds.traffic import Traffic
+from ringcheck.worlds.live.disturbance import Disturbance
+from ringcheck.worlds.live.lookout import POLL_S, Lookout
+from ringcheck.worlds.live.traffic import Traffic
 
 
 class Settling:

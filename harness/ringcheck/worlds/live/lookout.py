@@ -10,7 +10,7 @@ from ringcheck.cluster import Cluster
 from ringcheck.codec import Codec
 from ringcheck.history import Observation
 from ringcheck.observe import look, partition_of, roots_agree, statuses
-from ringcheck.quiet import states_of, unrest
+from ringcheck.quiet import holds, unrest
 from ringcheck.schedule import Observe, Schedule
 from ringcheck.worlds.chronicle import Chronicle
 
@@ -91,24 +91,11 @@ class Lookout:
         deadline = self._chronicle.now() + within_s
         while True:
             observation = await self.take("observe", lists=step.until == "now")
-            met = self._holds(step, observation)
+            met = holds(step, observation)
             if met or not self.sees_inside or self._chronicle.now() >= deadline:
                 break
             await asyncio.sleep(POLL_S)
         self.record(msgspec.structs.replace(observation, condition=step.until, met=met))
-
-    def _holds(self, step: Observe, observation: Observation) -> bool:
-        match step.until:
-            case "now":
-                return True
-            case "hint":
-                hints = [hint for node in observation.nodes.values() for hint in node.hints]
-                return any(hint.target == step.node or not step.node for hint in hints)
-            case "differ":
-                return len(set(states_of(observation, step.key))) > 1
-            case "equal":
-                states = set(states_of(observation, step.key))
-                return len(states) == 1 and states != {b""}
 
     def _place_keys(self) -> dict[str, int]:
         if not {"ring", "inspect"} & self._cluster.profiles:

@@ -9,7 +9,7 @@ from ringcheck.history import FaultBegan, FaultEnded, NodeDown, NodeUp, Note
 from ringcheck.node import Node
 from ringcheck.schedule import Inject
 from ringcheck.worlds.chronicle import Chronicle
-from ringcheck_chaos.faults import CLIENT, Fault, LinkFault
+from ringcheck_chaos.faults import CLIENT, LinkFault, NetworkFault
 
 
 class Disturbance:
@@ -21,7 +21,8 @@ class Disturbance:
         cluster.watch(self._died)
 
     async def inject(self, step: Inject) -> None:
-        """Let a fault begin. Raises ToxiproxyError, ValueError."""
+        """Let a fault of the network begin. Raises ToxiproxyError, ValueError."""
+        assert isinstance(step.fault, NetworkFault), "the live world refuses schedules with others"
         proof = await self._cluster.links.inject(step.id, step.fault, self._cluster.runs)
         self._chronicle.write(
             FaultBegan(
@@ -115,7 +116,7 @@ class Disturbance:
             self._chronicle.write(Note(time=self._chronicle.now(), text=text, node=node.id))
 
 
-def _nodes_cut_from_clients(fault: Fault) -> tuple[str, ...]:
+def _nodes_cut_from_clients(fault: NetworkFault) -> tuple[str, ...]:
     if isinstance(fault, LinkFault) and CLIENT in (fault.source, fault.target):
         return tuple(end for end in (fault.source, fault.target) if end != CLIENT)
     return ()

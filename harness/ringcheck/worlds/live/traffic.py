@@ -3,19 +3,18 @@
 import asyncio
 import time
 
-from ringcheck.client import Answer, Failure, Reply
+from ringcheck.client import Answer, Reply
 from ringcheck.cluster import Cluster
 from ringcheck.codec import MALFORMED_CONTEXT, Codec
-from ringcheck.history import Fail, Info, Invoke, Ok, Skipped
+from ringcheck.history import Skipped
 from ringcheck.schedule import Delete, Get, Operation, Put
 from ringcheck.worlds.chronicle import Chronicle
+from ringcheck.worlds.records import FIRST_FINAL_READ, completion, final_read, invocation
 
-FIRST_FINAL_READ = 1_000_000
 AT_ONCE = 16
 """So many final reads are under way at a time."""
 
 RETRY_S = 0.05
-MESSAGE_LETTERS = 300
 
 
 class Traffic:
@@ -75,18 +74,7 @@ class Traffic:
     async def _final_read(self, key: str, name: str) -> bool:
         number, self._next_final_read = self._next_final_read, self._next_final_read + 1
         r = self._cluster.configuration.n
-        self._chronicle.write(
-            Invoke(
-                time=self._chronicle.now(),
-                operation=number,
-                kind="get",
-                client=0,
-                node=name,
-                key=key,
-                quorum=r,
-                final=True,
-            )
-        )
+        self._chronicle.write(final_read(number, name, key, r, self._chronicle.now()))
         node = self._cluster.nodes[name]
         answer = await node.client.get(self._codec.known_key(key), r)
         self._ended(number, name, key, answer)
@@ -103,7 +91,7 @@ class Traffic:
                 self._chronicle.write(Skipped(time=self._chronicle.now(), operation=step.id, reason=reason))
                 return
         context = MALFORMED_CONTEXT if source == "malformed" else b"" if source is None else self._contexts[source]
-        self._chronicle.write(self._invocation(step, source if isinstance(source, int) else None))
+        self._chronicle.write(invocation(step, self._codec, self._chronicle.now()))
         answer = await self._send(step, context)
         if isinstance(answer, Reply) and not isinstance(step, Delete):
             self._contexts[step.id] = answer.context
@@ -120,29 +108,7 @@ class Traffic:
             case Delete(w=w):
                 return await client.delete(key, context, w)
 
-    def _invocation(self, step: Operation, context_of: int | None) -> Invoke:
-        return Invoke(
-            operation=step.id,
-            kind="get" if isinstance(step, Get) else "put" if isinstance(step, Put) else "delete",
-            client=step.client,
-            node=step.node,
-            key=step.key,
-            value=step.value if isinstance(step, Put) else None,
-            context_of=context_of,
-            malformed=not isinstance(step, Get) and step.context == "malformed",
-            quorum=self._codec.quorum(step),
-            time=self._chronicle.now(),
-        )
-
     def _ended(self, operation: int, node: str, key: str, answer: Answer) -> None:
-        ended = self._chronicle.now()
-        match answer:
-            case Reply(values=values, context=context):
-                self._cluster.nodes[node].last_seen = time.monotonic()
-                texts = tuple(self._codec.value_text(key, value) for value in values)
-                self._chronicle.write(Ok(time=ended, operation=operation, values=texts, context=context))
-            case Failure(code=code, message=message, definite=definite):
-                kind = Fail if definite else Info
-                self._chronicle.write(
-                    kind(time=ended, operation=operation, code=code, message=message[:MESSAGE_LETTERS])
-                )
+        self._chronicle.write(completion(operation, key, answer, self._codec, self._chronicle.now()))
+        if isinstance(answer, Reply):
+            self._cluster.nodes[node].last_seen = time.monotonic()

@@ -1,0 +1,141 @@
+"""A simulated cluster: nodes, links, a client's end, and what befalls them. All of it follows from one seed."""
+
+from collections.abc import Callable, Iterable, Sequence
+from pathlib import Path
+
+from ringcheck.client import DEFINITE, PATIENCE, Answer, Failure, Reply
+from ringcheck.description import read_description
+from ringcheck.history import Description
+from ringcheck.node import node_config
+from ringcheck.schedule import Configuration
+from ringcheck.simulation.chance import Chance
+from ringcheck.simulation.clock import Scheduler
+from ringcheck.simulation.core import Caller, Kit
+from ringcheck.simulation.network import Network
+from ringcheck.simulation.node import Outcome, Request, SimulatedNode
+from ringcheck_chaos.faults import CLIENT, ClockSkew, DiskErrors, Fault, MessageFault, NetworkFault
+
+ADDRESS = "127.0.0.1:1"
+"""Every node's, in a world without addresses; NodeConfig wants one."""
+DEFINITE_CODES = frozenset(code.name for code in DEFINITE)
+UNREACHABLE = "The node cannot be reached."
+
+Done = Callable[[Answer], None]
+
+
+class Clients:
+    """The clients' end of the network: an operation is a request to a node, and ends with an answer or without."""
+
+    name = CLIENT
+    incarnation = "clients"
+
+    def __init__(self, scheduler: Scheduler) -> None:
+        self._scheduler = scheduler
+        self._open: dict[int, Done] = {}
+        self._next = 1
+
+    def send(self, network: Network, node: str, request: Request, patience_s: float, done: Done) -> None:
+        """Ask a node; `done` hears how it ended, at the latest when patience has run out."""
+        number, self._next = self._next, self._next + 1
+        self._open[number] = done
+        network.send(self, node, number, request, "client")
+        self._scheduler.later(patience_s, self._end, number, Failure("DEADLINE_EXCEEDED", "No answer came.", False))
+
+    def asked(self, caller: Caller, request: int, message: object) -> None:
+        """Nobody asks clients."""
+
+    def connected(self, peer: str, incarnation: str) -> None:
+        """Clients need not know."""
+
+    def answered(self, peer: str, request: int, message: object) -> None:  # noqa: ARG002 - as End has it
+        """See End."""
+        assert isinstance(message, Outcome)
+        if message.code == "OK":
+            self._end(request, Reply(message.values, message.context))
+        else:
+            self._end(request, Failure(message.code, message.message, message.code in DEFINITE_CODES))
+
+    def failed(self, peer: str, requests: Sequence[int], *, sent: bool) -> None:  # noqa: ARG002 - as End has it
+        """See End."""
+        for request in requests:
+            self._end(request, Failure("UNAVAILABLE", UNREACHABLE, False))
+
+    def _end(self, number: int, answer: Answer) -> None:
+        if done := self._open.pop(number, None):
+            done(answer)
+
+
+class SimulatedCluster:
+    """Nodes n1, n2 and so on of one kit, all running.
+
+    Raises TargetError when what they say of themselves breaks the contract, CoreFailedError, at any time, when a core
+    raises an exception.
+    """
+
+    def __init__(self, kit: Kit, configuration: Configuration, seed: int) -> None:
+        self.configuration = configuration
+        self.scheduler = Scheduler()
+        self.chance = Chance(seed)
+        self.faults: dict[int, Fault] = {}
+        self.on_death: Callable[[str], None] | None = None
+        """Told of every node that dies."""
+        self.descriptions: dict[str, Description] = {}
+        self.nodes: dict[str, SimulatedNode] = {}
+        self._clients = Clients(self.scheduler)
+        for name in configuration.node_ids:
+            config = node_config(name, configuration, address=ADDRESS, address_book={}, data=Path())
+            self.descriptions[name] = read_description(kit.describe(config), name, configuration)
+            self.nodes[name] = SimulatedNode(
+                config, kit, scheduler=self.scheduler, chance=self.chance, on_death=self._died
+            )
+        self.network = Network(self.scheduler, self.chance, {CLIENT: self._clients, **self.nodes})
+        for node in self.nodes.values():
+            node.connect(self.network)
+        for node in self.nodes.values():
+            node.start()
+
+    @property
+    def running(self) -> list[SimulatedNode]:
+        """The nodes that run."""
+        return [node for node in self.nodes.values() if node.run is not None]
+
+    @property
+    def profiles(self) -> frozenset[str]:
+        """The profiles that every node declares."""
+        return frozenset.intersection(*(frozenset(each.profiles) for each in self.descriptions.values()))
+
+    def longest_s(self, deadline: Callable[[Description], int]) -> float:
+        """The longest of a deadline in milliseconds that the nodes declare, in seconds."""
+        return max(deadline(each) for each in self.descriptions.values()) / 1000
+
+    def ask(self, node: str, request: Request, done: Done) -> None:
+        """A client asks a node; `done` hears how it ended."""
+        patience_s = PATIENCE * self.descriptions[node].request_timeout_ms / 1000
+        self._clients.send(self.network, node, request, patience_s, done)
+
+    def inject(self, number: int, fault: Fault) -> None:
+        """Let a fault begin."""
+        self.faults[number] = fault
+        self._apply()
+        if isinstance(fault, ClockSkew):
+            self.nodes[fault.node].set_clock(rate=fault.rate, jump=fault.jump_ms / 1000)
+
+    def heal(self, number: int) -> Fault | None:
+        """End a fault; None for one that has ended already."""
+        fault = self.faults.pop(number, None)
+        if fault is not None:
+            self._apply()
+        if isinstance(fault, ClockSkew):
+            self.nodes[fault.node].set_clock(rate=1.0, jump=0.0)
+        return fault
+
+    def _apply(self) -> None:
+        faults: Iterable[Fault] = tuple(self.faults.values())
+        self.network.set_faults(fault for fault in faults if isinstance(fault, NetworkFault))
+        self.network.set_message_faults(fault for fault in faults if isinstance(fault, MessageFault))
+        for name, node in self.nodes.items():
+            node.disk.errors = [fault.every for fault in faults if isinstance(fault, DiskErrors) and fault.node == name]
+
+    def _died(self, node: SimulatedNode) -> None:
+        if self.on_death is not None:
+            self.on_death(node.name)

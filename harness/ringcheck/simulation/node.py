@@ -1,0 +1,254 @@
+"""One simulated node: a core with its disk and its clock. Carries out what the core asks for."""
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import msgspec
+
+from dynamo_node.v1.config_pb2 import NodeConfig
+from ringcheck.simulation.chance import Chance
+from ringcheck.simulation.clock import NodeClock, Scheduler
+from ringcheck.simulation.core import Caller, Core, Kit, Write
+from ringcheck.simulation.disk import REPORT_S, Batch, Disk
+from ringcheck.simulation.network import Network
+from ringcheck_chaos.faults import CLIENT
+
+
+class Request(msgspec.Struct, frozen=True):
+    """What a client asks. `value` is None for anything but a Put."""
+
+    kind: str
+    key: bytes
+    context: bytes = b""
+    quorum: int = 0
+    value: bytes | None = None
+
+
+class Outcome(msgspec.Struct, frozen=True):
+    """What a client is answered."""
+
+    code: str
+    message: str = ""
+    values: tuple[bytes, ...] = ()
+    context: bytes = b""
+
+
+class CoreFailedError(Exception):
+    """A core has raised an exception, which no core may."""
+
+
+class SimulatedNode:
+    """A node that can be started again and again. It is an end of the network as long as it runs."""
+
+    def __init__(
+        self,
+        config: NodeConfig,
+        kit: Kit,
+        *,
+        scheduler: Scheduler,
+        chance: Chance,
+        on_death: "Callable[[SimulatedNode], None]",
+    ) -> None:
+        self.name = config.node_id
+        self.incarnation = ""
+        self.clock = NodeClock()
+        self.disk = Disk(scheduler, chance, kit.disk)
+        self.run: Run | None = None
+        self.effects_left: int | None = None
+        """After so many more effects it dies; None = it does not."""
+        self._config = config
+        self._kit = kit
+        self._scheduler = scheduler
+        self._chance = chance
+        self._on_death = on_death
+        self._starts = 0
+        self._network: Network | None = None
+
+    def connect(self, network: Network) -> None:
+        """Say who carries messages."""
+        self._network = network
+
+    @property
+    def core(self) -> Core:
+        """The core that runs."""
+        assert self.run is not None, f"{self.name} does not run"
+        return self.run.core
+
+    def start(self) -> None:
+        """Start it on what its disk holds."""
+        assert self.run is None, f"{self.name} runs already"
+        assert self._network is not None
+        self._starts += 1
+        self.incarnation = f"{self.name}#{self._starts}"
+        self.run = Run(self, self._network, self._scheduler)
+        self.run.start(self._kit, self._config, self._chance.entropy())
+
+    def crash(self) -> None:
+        """It is gone at once."""
+        if self.run is None:
+            return
+        self.run.alive = False
+        self.run = None
+        self.incarnation = ""
+        self.effects_left = None
+        self.disk.crash()
+        assert self._network is not None
+        self._network.end_gone(self.name)
+        self._on_death(self)
+
+    def set_clock(self, *, rate: float, jump: float) -> None:
+        """Change how its clock runs."""
+        self.clock.set(self._scheduler.now, rate=rate, jump=jump)
+        if self.run is not None:
+            self.run.clock_changed()
+
+    # An end of the network.
+
+    def asked(self, caller: Caller, request: int, message: Any) -> None:
+        """See End."""
+        if (run := self.run) is not None:
+            if caller.node == CLIENT:
+                run.serve(caller, request, message)
+            else:
+                run.tell(run.core.asked, caller, request, message)
+
+    def answered(self, peer: str, request: int, message: object) -> None:
+        """See End."""
+        if (run := self.run) is not None:
+            run.tell(run.core.answered, peer, request, message)
+
+    def connected(self, peer: str, incarnation: str) -> None:
+        """See End."""
+        if (run := self.run) is not None:
+            run.tell(run.core.connected, peer, incarnation)
+
+    def failed(self, peer: str, requests: Sequence[int], *, sent: bool) -> None:
+        """See End."""
+        if (run := self.run) is not None:
+            run.tell(run.core.failed, peer, requests, sent=sent)
+
+
+class Run:
+    """One run of a node: the surroundings of its core. Once it is no longer alive, nothing comes of what it asks."""
+
+    def __init__(self, node: SimulatedNode, network: Network, scheduler: Scheduler) -> None:
+        self.alive = True
+        self.core: Core
+        self._node = node
+        self._clock = node.clock
+        self._network = network
+        self._scheduler = scheduler
+        self._calls: dict[int, tuple[Caller, int]] = {}
+        self._next_call = 0
+        self._deadline: float | None = None
+        """The core's, as the scheduler was last told: while it is the same there is nothing to tell."""
+        self._woken_at: float | None = None
+
+    def start(self, kit: Kit, config: NodeConfig, entropy: bytes) -> None:
+        """Make the core and let its time begin."""
+        try:
+            self.core = kit.start(
+                config, self._node.disk.rows, self, incarnation=self._node.incarnation, entropy=entropy
+            )
+        except Exception as error:
+            raise CoreFailedError(_sentence(self._node.name, error)) from error
+        self.tell(self.core.tick)
+
+    def tell(self, happened: Callable[..., None], *arguments: Any, **named: Any) -> None:
+        """Tell the core what has happened, at this moment of its own clock."""
+        now, clock = self._scheduler.now, self._clock
+        try:
+            happened(now if clock.is_true else clock.read(now), *arguments, **named)
+        except Exception as error:
+            raise CoreFailedError(_sentence(self._node.name, error)) from error
+        if self.alive and self.core.next_deadline() != self._deadline:
+            self.wake()
+
+    def serve(self, caller: Caller, request: int, asked: Request) -> None:
+        """Hand a client's request over."""
+        self._next_call += 1
+        call = self._next_call
+        self._calls[call] = caller, request
+        core = self.core
+        match asked.kind:
+            case "get":
+                self.tell(core.get, call, asked.key, asked.quorum)
+            case "put":
+                self.tell(core.put, call, asked.key, asked.value, asked.context, asked.quorum)
+            case _:
+                self.tell(core.delete, call, asked.key, asked.context, asked.quorum)
+
+    def wake(self) -> None:
+        """See that the core is told when its next deadline has come."""
+        deadline = self.core.next_deadline()
+        self._deadline = deadline
+        if deadline is None:
+            return
+        moment = max(self._clock.moment(deadline), self._scheduler.now)
+        if self._woken_at is None or moment < self._woken_at:
+            self._woken_at = moment
+            self._scheduler.at(moment, self._tick, moment)
+
+    def clock_changed(self) -> None:
+        """What the core was to be told then may be due at another moment."""
+        self.wake()
+
+    # The core's surroundings.
+
+    def send(self, to: str, request: int, message: object, kind: str) -> None:
+        """See Surroundings."""
+        if self._acts():
+            self._network.send(self._node, to, request, message, kind)
+
+    def answer(self, to: Caller, request: int, message: object) -> None:
+        """See Surroundings."""
+        if self._acts():
+            self._network.answer(self._node, to, request, message)
+
+    def persist(self, token: int, writes: Sequence[Write]) -> None:
+        """See Surroundings."""
+        if self._acts():
+            batch = Batch(token, writes)
+            self._scheduler.at(self._node.disk.persist(batch), self._commit, batch)
+
+    def reply(
+        self, call: int, code: str, message: str = "", values: Sequence[bytes] = (), context: bytes = b""
+    ) -> None:
+        """See Surroundings."""
+        if self._acts():
+            caller, request = self._calls.pop(call)
+            outcome = Outcome(code, message, tuple(values), context)
+            self._network.answer(self._node, caller, request, outcome)
+
+    def _acts(self) -> bool:
+        """Whether the next effect is carried out; a node that is to die between two effects dies here."""
+        node = self._node
+        if node.effects_left is not None and self.alive:
+            if node.effects_left == 0:
+                node.crash()
+            else:
+                node.effects_left -= 1
+        return self.alive
+
+    def _tick(self, moment: float) -> None:
+        if not self.alive or self._woken_at != moment:
+            return
+        self._woken_at = self._deadline = None
+        deadline = self.core.next_deadline()
+        if deadline is not None and deadline <= self._clock.read(self._scheduler.now):
+            self.tell(self.core.tick)
+        else:
+            self.wake()
+
+    def _commit(self, batch: Batch) -> None:
+        if self.alive:
+            durable = self._node.disk.commit(batch)
+            self._scheduler.later(REPORT_S, self._report, batch.token, durable)
+
+    def _report(self, token: int, durable: bool) -> None:
+        if self.alive:
+            self.tell(self.core.persisted, token, durable=durable)
+
+
+def _sentence(name: str, error: Exception) -> str:
+    return f"The core of {name} failed: {type(error).__name__}: {next(iter(str(error).splitlines()), 'no message')}"

@@ -1,0 +1,13 @@
+"""The live world: real processes, real gRPC clients, a fault proxy on every link.
+
+world        keeps a cluster from one schedule to the next
+execution    one schedule, from the first step to the footer
+traffic      the clients: what they send and what they wait for
+disturbance  faults and deaths: made, proved, told, undone
+lookout      looks into nodes, until a condition holds
+settling     everything is healed, and given its declared time to come to rest
+"""
+
+from ringcheck.worlds.live.world import LiveWorld
+
+__all__ = ["LiveWorld"]

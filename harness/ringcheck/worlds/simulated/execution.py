@@ -1,0 +1,175 @@
+"""One schedule on one simulated cluster, from the first step to the footer."""
+
+import traceback
+
+from ringcheck.codec import Codec
+from ringcheck.errors import RingcheckError
+from ringcheck.history import (
+    Broke,
+    DiskLost,
+    FaultBegan,
+    FaultEnded,
+    History,
+    NodeDown,
+    NodeUp,
+    Note,
+    SettleBegan,
+)
+from ringcheck.schedule import (
+    Await,
+    Backup,
+    CrashAfter,
+    Delete,
+    Elapse,
+    ExpectAnswer,
+    ExpectSettled,
+    Get,
+    Heal,
+    Inject,
+    Kill,
+    Observe,
+    Put,
+    Restart,
+    RollBack,
+    Schedule,
+    Settle,
+    Step,
+    Wipe,
+)
+from ringcheck.simulation.cluster import SimulatedCluster
+from ringcheck.simulation.node import CoreFailedError
+from ringcheck.worlds.chronicle import Chronicle
+from ringcheck.worlds.simulated.lookout import Lookout
+from ringcheck.worlds.simulated.settling import Settling
+from ringcheck.worlds.simulated.traffic import Traffic
+
+PROOF = "simulated"
+"""What proves a fault here: the world itself made it."""
+START_S = 0.15
+"""How long a node takes from its start until it is healthy."""
+TRACE_LINES = 12
+
+
+class Execution:
+    """Carries one schedule out on a new cluster."""
+
+    def __init__(self, cluster: SimulatedCluster, schedule: Schedule, chronicle: Chronicle, codec: Codec) -> None:
+        self._cluster = cluster
+        self._schedule = schedule
+        self._chronicle = chronicle
+        self._scheduler = cluster.scheduler
+        self._detection_s = cluster.longest_s(lambda each: each.detection_deadline_ms)
+        self._convergence_s = cluster.longest_s(lambda each: each.convergence_deadline_ms)
+        self._traffic = Traffic(cluster, codec, chronicle)
+        self._lookout = Lookout(cluster, codec, chronicle, schedule)
+        self._settling = Settling(cluster, chronicle, schedule, self._traffic, self._lookout)
+        self._settles = 0
+        cluster.on_death = self._died
+
+    def run(self) -> History:
+        """Carry out every step; a core that fails ends the history with Broke."""
+        try:
+            # Nodes promise nothing before their detection deadline has passed.
+            self._scheduler.run_for(self._detection_s)
+            self._lookout.until_quiet("start", self._convergence_s)
+            self._lookout.record(self._lookout.take("start"))
+            for step in self._schedule.steps:
+                self._carry_out(step)
+            self._await()
+        except CoreFailedError as error:
+            lines = "".join(traceback.format_exception(error.__cause__)).splitlines()
+            self._chronicle.write(Note(time=self._chronicle.now(), text="\n".join(lines[-TRACE_LINES:])))
+            self._chronicle.write(Broke(time=self._chronicle.now(), reason=str(error)))
+        except RingcheckError as error:
+            self._chronicle.write(Broke(time=self._chronicle.now(), reason=str(error)))
+        return self._chronicle.close(self._cluster.chance.draws)
+
+    def _carry_out(self, step: Step) -> None:
+        match step:
+            case Get() | Put() | Delete():
+                self._traffic.start(step)
+                if step.wait:
+                    self._scheduler.run_until(lambda: not self._traffic.is_open(step.id), float("inf"))
+            case Await():
+                self._await()
+            case Inject(id=number, fault=fault):
+                self._cluster.inject(number, fault)
+                now = self._chronicle.now()
+                self._chronicle.write(
+                    FaultBegan(time=now, began=now, fault_id=number, fault=fault, bit=True, proof=PROOF)
+                )
+            case Heal(id=number):
+                self._heal(number)
+            case Kill(nodes=nodes):
+                self._kill(nodes)
+            case CrashAfter(node=name, effects=effects):
+                if self._cluster.nodes[name].run is not None:
+                    self._cluster.nodes[name].effects_left = effects
+            case Restart(nodes=nodes):
+                self._restart(nodes)
+            case Wipe(nodes=nodes):
+                self._wipe(nodes)
+            case Backup(nodes=nodes):
+                for name in nodes:
+                    self._cluster.nodes[name].disk.back_up()
+            case RollBack(nodes=nodes):
+                self._roll_back(nodes)
+            case Elapse(seconds=seconds, detections=detections):
+                self._scheduler.run_for(seconds + detections * self._detection_s)
+            case Observe():
+                self._lookout.observe(step, within_s=self._convergence_s)
+            case Settle():
+                self._settle()
+            case ExpectAnswer() | ExpectSettled():
+                pass  # the judge's business
+
+    def _await(self) -> None:
+        """Wait until no operation is open; each has a deadline of its own."""
+        self._scheduler.run_until(lambda: self._traffic.idle, float("inf"))
+
+    def _heal(self, number: int) -> None:
+        if self._cluster.heal(number) is not None:
+            now = self._chronicle.now()
+            self._chronicle.write(FaultEnded(time=now, began=now, fault_id=number, bit=True, proof=PROOF))
+
+    def _kill(self, names: tuple[str, ...]) -> None:
+        for name in names:
+            self._cluster.nodes[name].crash()
+
+    def _restart(self, names: tuple[str, ...]) -> None:
+        down = [self._cluster.nodes[name] for name in names if self._cluster.nodes[name].run is None]
+        began = self._chronicle.now()
+        for node in down:
+            node.start()
+        if down:
+            self._scheduler.run_for(START_S)
+        for node in down:
+            self._chronicle.write(NodeUp(time=self._chronicle.now(), began=began, node=node.name))
+
+    def _wipe(self, names: tuple[str, ...]) -> None:
+        self._kill(names)
+        for name in names:
+            self._cluster.nodes[name].disk.wipe()
+            self._chronicle.write(DiskLost(time=self._chronicle.now(), node=name, how="wiped"))
+
+    def _roll_back(self, names: tuple[str, ...]) -> None:
+        copied = tuple(name for name in names if self._cluster.nodes[name].disk.has_copy)
+        self._kill(copied)
+        for name in copied:
+            self._cluster.nodes[name].disk.roll_back()
+            self._chronicle.write(DiskLost(time=self._chronicle.now(), node=name, how="rolled back"))
+
+    def _settle(self) -> None:
+        self._await()
+        index, self._settles = self._settles, self._settles + 1
+        self._chronicle.write(SettleBegan(time=self._chronicle.now(), index=index))
+        for node in self._cluster.nodes.values():
+            node.effects_left = None
+        for number in list(self._cluster.faults):
+            self._heal(number)
+        self._restart(tuple(self._cluster.nodes))
+        self._settling.settle(index)
+
+    def _died(self, name: str) -> None:
+        now = self._chronicle.now()
+        self._chronicle.write(NodeDown(time=now, began=now, node=name, killed=True, proof=PROOF))

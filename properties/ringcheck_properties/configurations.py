@@ -1,0 +1,63 @@
+"""Random clusters: sizes, quorums, weights, hosts and intervals, drawn wide for a world where time costs nothing."""
+
+from hypothesis import strategies as st
+
+from ringcheck.schedule import Configuration
+from ringcheck_properties.picking import one_of, up_to
+
+MOST_NODES = 9
+INTERVALS_MS = (100, 200, 500, 2_000, 10_000)
+"""From quick to so slow that nothing is repaired while a schedule lasts: quick repair hides every lost copy."""
+GOSSIP_MS = (100, 200, 500, 1_000)
+REPLICA_MS = (50, 100, 250)
+REQUEST_MS = (1_000, 2_000, 4_000)
+"""A request waits for a replica, for stand-ins, for disks and for the way: ten times the least of it, and more."""
+PARTITIONS = (1, 2, 4, 16, 64)
+
+
+@st.composite
+def configurations(draw: st.DrawFn) -> Configuration:
+    """Clusters of 1 to 9 nodes; the deadlines that they promise follow from their intervals."""
+    nodes = draw(one_of((3, 1, 2, 4, 5, 5, 5, 6, MOST_NODES)))
+    hosts = _hosts(nodes, draw(one_of((0, 0, 0, 1))))
+    n = draw(up_to(min(5, len(set(hosts)) or nodes), 1)) if draw(up_to(3)) else min(3, nodes)
+    n = min(n, len(set(hosts)) or nodes)
+    r, w = (draw(one_of((min(2, n), 1, n))) for _ in range(2))
+    weights = draw(one_of(((), (), tuple(1 + number % 3 for number in range(nodes)))))
+    gossip, handoff, anti_entropy = (draw(one_of(some)) for some in (GOSSIP_MS, INTERVALS_MS, INTERVALS_MS))
+    replica, request = draw(one_of(REPLICA_MS)), draw(one_of(REQUEST_MS))
+    return Configuration(
+        nodes=nodes,
+        n=n,
+        r=r,
+        w=w,
+        weights=weights,
+        hosts=hosts,
+        partition_count=draw(one_of((16, *PARTITIONS))),
+        gossip_interval_ms=gossip,
+        handoff_interval_ms=handoff,
+        anti_entropy_interval_ms=anti_entropy,
+        replica_timeout_ms=replica,
+        request_timeout_ms=request,
+        detection_deadline_ms=detection_ms(gossip, replica),
+        convergence_deadline_ms=convergence_ms(gossip, replica, handoff, anti_entropy, request),
+    )
+
+
+def detection_ms(gossip: int, replica: int) -> int:
+    """Two probes, and two replicas' worth of waiting for the answers; never less than half a second."""
+    return max(500, 2 * gossip + 2 * replica)
+
+
+def convergence_ms(gossip: int, replica: int, handoff: int, anti_entropy: int, request: int) -> int:
+    """Detection, some rounds of handoff and anti-entropy, and an exchange of each that got lost and is waited for."""
+    return detection_ms(gossip, replica) + 3 * handoff + 6 * anti_entropy + 4 * request
+
+
+def _hosts(nodes: int, shared: int) -> tuple[str, ...]:
+    """Nothing, or two nodes on one host and each other one on its own."""
+    if not shared or nodes < 2:
+        return ()
+    hosts = [f"h{number}" for number in range(1, nodes + 1)]
+    hosts[-1] = hosts[-2]
+    return tuple(hosts)
