@@ -7,40 +7,56 @@ an edge for each value returned and each context used, so marking all that many 
 """
 
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence, Set
 from functools import cached_property
 
-from ringcheck.judging.operations import Operation
+from ringcheck.judging.operations import Operation, Operations
 
 
 class Causality:
     """The operations of one key, in the order in which they were asked.
 
-    puts         value → the Put that was to write it
-    ambiguous    why values of this key cannot be told apart or contexts mean nothing, empty when all is well
+    What is made of them is made when it is first asked for, so that it is at hand for what is judged next.
     """
 
-    def __init__(self, operations: Sequence[Operation]) -> None:
-        self.operations = {operation.id: operation for operation in operations}
-        self.puts: dict[str, Operation] = {}
-        self.ambiguous = ""
-        for operation in operations:
-            if operation.asked.kind == "put" and operation.asked.value is not None:
-                first = self.puts.setdefault(operation.asked.value, operation)
-                if first is not operation:
-                    self.ambiguous = f"puts #{first.id} and #{operation.id} write equal values to one key"
-            if operation.is_write and not operation.refused and self._strange(operation):
-                self.ambiguous = (
-                    f"{operation.asked.kind} #{operation.id} was taken with a context that is not its key's"
-                )
+    def __init__(self, operations: Operations) -> None:
+        self.operations = operations
+
+    @cached_property
+    def reads(self) -> Sequence[Operation]:
+        """Its Gets."""
+        return [each for each in self.operations.values() if not each.is_write]
+
+    @cached_property
+    def writes(self) -> Sequence[Operation]:
+        """Its Puts and Deletes."""
+        return [each for each in self.operations.values() if each.is_write]
+
+    @cached_property
+    def puts(self) -> dict[str, Operation]:
+        """Value → the Put that was to write it; the first, if there are several."""
+        return {write.value: write for write in reversed(self.writes) if write.value is not None}
+
+    @cached_property
+    def ambiguous(self) -> str:
+        """Why values of this key cannot be told apart or contexts mean nothing, empty when all is well."""
+        operations, puts = self.operations, self.puts
+        for write in reversed(self.writes):
+            value, context = write.value, write.context_of
+            strange = write.asked.malformed if context is None else context not in operations
+            if strange and not write.refused:
+                return f"{write.kind} #{write.id} was taken with a context that is not its key's"
+            if value is not None and puts[value] is not write:
+                return f"puts #{puts[value].id} and #{write.id} write equal values to one key"
+        return ""
 
     def context_of(self, write: Operation) -> Operation | None:
         """The operation whose context a write was given; None for a blind put."""
-        return None if write.asked.context_of is None else self.operations.get(write.asked.context_of)
+        return None if write.context_of is None else self.operations.get(write.context_of)
 
-    def writes_returned(self, get: Operation) -> Iterator[Operation]:
+    def writes_returned(self, get: Operation) -> Sequence[Operation]:
         """The Puts whose values a Get returned; values that nobody wrote are left out."""
-        return (self.puts[value] for value in get.values if value in self.puts)
+        return [self.puts[value] for value in get.values if value in self.puts]
 
     def supersedes(self, write: Operation, other: Operation) -> bool:
         """Whether `write` was given a context that covers `other`."""
@@ -57,12 +73,12 @@ class Causality:
                     stack.append(user)
         return found
 
-    def covered_by(self, operation: Operation) -> Iterator[Operation]:
+    def covered_by(self, operation: Operation) -> Sequence[Operation]:
         """What an operation covers at first hand, apart from itself."""
         if not operation.is_write:
-            yield from self.writes_returned(operation)
-        elif (context := self.context_of(operation)) is not None:
-            yield context
+            return self.writes_returned(operation)
+        context = self.context_of(operation)
+        return () if context is None else (context,)
 
     @cached_property
     def _users(self) -> defaultdict[int, list[int]]:
@@ -73,30 +89,38 @@ class Causality:
                 users[covered.id].append(operation.id)
         return users
 
-    def _strange(self, write: Operation) -> bool:
-        context = write.asked.context_of
-        return write.asked.malformed or (context is not None and context not in self.operations)
-
 
 class Superseded:
-    """A growing set of writes that are superseded by writes given one after another; no edge is walked twice."""
+    """A growing set of writes that are superseded by writes given one after another; no edge is walked twice.
 
-    def __init__(self, causality: Causality) -> None:
+    `ids` holds the Gets on the way too. The walk ends at those of `known`, as if it had been there before.
+    """
+
+    def __init__(self, causality: Causality, known: Set[int] = frozenset()) -> None:
+        self.ids: set[int] = set()
         self._causality = causality
-        self._seen: set[int] = set()
+        self._known = known
 
     def by(self, writes: Iterable[Operation], *, until: int | None = None) -> "Superseded":
         """Add all that `writes` supersede; `until` ends the walk as soon as this one is found."""
-        causality = self._causality
-        contexts = [context for write in writes if (context := causality.context_of(write)) is not None]
-        stack = [context for context in contexts if context.id not in self._seen]
-        self._seen.update(context.id for context in stack)
-        while stack and until not in self._seen:
-            for covered in causality.covered_by(stack.pop()):
-                if covered.id not in self._seen:
-                    self._seen.add(covered.id)
-                    stack.append(covered)
+        # The same as walking over `covered_by`, without its calls: every operation of a key comes by here.
+        operations, puts = self._causality.operations, self._causality.puts
+        found, known = self.ids, self._known
+        stack = list(writes)
+        while stack and until not in found:
+            number = stack.pop().context_of
+            if number is None or number in found or number in known or (context := operations.get(number)) is None:
+                continue
+            found.add(number)
+            if context.is_write:
+                stack.append(context)
+                continue
+            for value in context.values:
+                put = puts.get(value)
+                if put is not None and put.id not in found and put.id not in known:
+                    found.add(put.id)
+                    stack.append(put)
         return self
 
     def __contains__(self, identifier: int) -> bool:
-        return identifier in self._seen
+        return identifier in self.ids

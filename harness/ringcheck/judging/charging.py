@@ -37,6 +37,8 @@ def _loss(defect: Defect, run: Run, causality: Causality) -> str:
     since, until = put.start, defect.state.time
     if run.timeline.blacked_out(since, until):
         return "DUR-02"
+    # Not since the write alone: what a lost disk held may come into being again, and hide a later write.
+    since = run.converged_before(since)
     if run.disks.destroyed(since, until, "wiped"):
         return "DUR-03"
     if run.disks.destroyed(since, until, "rolled back"):

@@ -6,6 +6,7 @@ only when as many distinct nodes had theirs destroyed; but from each convergence
 
 from bisect import bisect_left, bisect_right
 from collections.abc import Iterable, Mapping
+from math import inf
 from typing import Literal
 
 from ringcheck.history import DiskLost
@@ -32,6 +33,10 @@ class Disks:
             return ()
         losses = self._losses[bisect_left(self._times, start) : bisect_right(self._times, stop)]
         return tuple(dict.fromkeys(loss.node for loss in losses if how in (None, loss.how)))
+
+    def last_destroyed(self, until: float, how: How) -> float:
+        """When a disk was last destroyed in this way before `until`."""
+        return max((loss.time for loss in self._losses if loss.how == how and loss.time <= until), default=-inf)
 
     def keep(self, copies: int, start: float, until: float) -> bool:
         """Whether a copy is left at `until` for certain of what began at `start` and was on `copies` disks."""

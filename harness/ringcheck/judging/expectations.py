@@ -1,5 +1,6 @@
 """What a schedule says in advance of single operations and of single keys after a Settle."""
 
+from collections import Counter
 from collections.abc import Iterator, Sequence
 
 from ringcheck.history import Fail, Skipped
@@ -12,6 +13,9 @@ from ringcheck.judging.statements import Held, Statement, Unclear
 from ringcheck.judging.verdict import Breach
 from ringcheck.schedule import ExpectAnswer, ExpectSettled, Settle
 
+FORBIDDING = frozenset({"SIB-02", "SIB-03"})
+"""The requirements that say what must not be returned."""
+
 EXCUSED = frozenset({"UNAVAILABLE", "DEADLINE_EXCEEDED", "CANCELLED", "no answer"})
 """Ends that time and the network can bring about; every other code is the node's own word."""
 
@@ -19,7 +23,7 @@ EXCUSED = frozenset({"UNAVAILABLE", "DEADLINE_EXCEEDED", "CANCELLED", "no answer
 def judge_expectations(run: Run, quiet: Quiet) -> Iterator[Statement]:
     """All expectations of the schedule, in order."""
     settles = -1
-    skipped = {event.operation: event.reason for event in run.history.events if isinstance(event, Skipped)}
+    skipped = {event.operation: event.reason for event in run.events if isinstance(event, Skipped)}
     for step in run.history.header.schedule.steps:
         match step:
             case Settle():
@@ -46,6 +50,8 @@ def _answer(run: Run, quiet: Quiet, step: ExpectAnswer, operation: Operation) ->
         return _breach(step, operation)
     if step.values is None or not operation.ok or sorted(step.values) == sorted(operation.values):
         return Held(step.requirement)
+    if _lacks_only(step, operation.values):
+        return Unclear(step.requirement, f"{words.named(operation)} returned less than was to be there")
     # Stand-ins and late replicas explain an old answer; what they do not explain shows after a Settle.
     reason = _doubt(run, step.operation, operation.key, operation.stop)
     if reason := reason or quiet.suspicion(operation.start, operation.stop):
@@ -53,6 +59,14 @@ def _answer(run: Run, quiet: Quiet, step: ExpectAnswer, operation: Operation) ->
             step.requirement, f"{words.named(operation)} returned {words.values(operation.values)}, but {reason}"
         )
     return _breach(step, operation)
+
+
+def _lacks_only(step: ExpectAnswer | ExpectSettled, seen: Sequence[str]) -> bool:
+    """Whether a requirement that forbids values is all that was to be shown, and none is there that should not be.
+
+    That others are missing is a loss, and for the oracle to charge.
+    """
+    return step.requirement in FORBIDDING and Counter(seen) <= Counter(step.values or ())
 
 
 def _code_fits(code: str, operation: Operation) -> bool:
@@ -70,12 +84,12 @@ def _breach(step: ExpectAnswer, operation: Operation) -> Breach:
     )
     expected = f"{words.named(operation)} through {operation.node} {code}"
     actual = f"It ended with {operation.code}"
-    if operation.asked.kind == "get" and step.values is not None:
+    if operation.kind == "get" and step.values is not None:
         expected += f" and returns {words.values(step.values)}"
         actual += f" and returned {words.values(operation.values)}" if operation.ok else ""
     elif isinstance(operation.end, Fail) and operation.end.message:
         actual += f" ({operation.end.message})"
-    context = operation.asked.context_of
+    context = operation.context_of
     return Breach(
         requirement=step.requirement,
         expected=f"{expected}.",
@@ -96,6 +110,8 @@ def _settled(run: Run, step: ExpectSettled, settlement: Settlement) -> Iterator[
     doubt = _doubt(run, None, step.key, settlement.began) or restless
     if not settlement.converged:
         yield Unclear(step.requirement, f"the cluster did not converge in settle {settlement.index + 1}")
+    elif wrong and all(_lacks_only(step, read.values) for read in wrong):
+        yield Unclear(step.requirement, f"{key} holds less than was to be there")
     elif wrong and doubt:
         yield Unclear(step.requirement, f"{key} holds {words.values(wrong[0].values)}, but {doubt}")
     elif wrong:
@@ -128,10 +144,10 @@ def _doubt(run: Run, operation: int | None, key: str, until: float) -> str:
     for write in (each for each in writes if each.is_write and each.start <= until):
         if write.in_doubt and write.id != operation:
             return f"{words.named(write)} ended with {write.code}"
-        if write.ok and not run.disks.keep(write.asked.quorum, write.start, until):
+        if write.ok and not run.disks.keep(write.quorum, write.start, until):
             lost = words.nodes(run.disks.destroyed(write.start, until))
-            return f"{words.named(write)} was acknowledged by W={write.asked.quorum} nodes, and {lost} lost their disks"
-    for event in run.history.events:
+            return f"{words.named(write)} was acknowledged by W={write.quorum} nodes, and {lost} lost their disks"
+    for event in run.events:
         if isinstance(event, Skipped) and event.time <= until:
             step = run.steps.get(event.operation)
             if step is not None and step.key == key:

@@ -32,8 +32,8 @@ def judge(history: History) -> Judgement:
         profiles=run.profiles,
         findings=gather(_statements(run)),
         events=occurrences(run),
-        invalid=_unproved(history),
-        broke=next((event.reason for event in history.events if isinstance(event, Broke)), ""),
+        invalid=_unproved(run),
+        broke=next((event.reason for event in run.events if isinstance(event, Broke)), ""),
     )
 
 
@@ -51,9 +51,9 @@ def _statements(run: Run) -> Iterator[Statement]:
     yield from judge_placement(run)
 
 
-def _unproved(history: History) -> str:
+def _unproved(run: Run) -> str:
     """The first fault that did not show that it took effect, or that it ended; empty when all did."""
-    for event in history.events:
+    for event in run.events:
         if isinstance(event, FaultBegan) and not event.bit:
             return f"fault {event.fault_id} ({describe(event.fault)}) did not take effect: {event.proof}"
         if isinstance(event, FaultEnded) and not event.bit:

@@ -21,16 +21,16 @@ COUNTED: Mapping[str, str] = {
 
 def occurrences(run: Run) -> dict[str, int]:
     """Every name is there, also with 0. What a node counted after it was last looked at is not known."""
-    operations = run.operations.values()
-    writes = [each for each in operations if each.is_write]
-    events = run.history.events
+    writes = [each for each in run.operations.values() if each.is_write]
+    unacknowledged = [each for each in writes if not each.ok]
+    events = run.events
     bit = [event for event in events if isinstance(event, FaultBegan) and event.bit]
     return {
         "operations": len(run.operations),
-        "acknowledged writes": sum(each.ok for each in writes),
-        "indefinite writes": sum(each.in_doubt for each in writes),
-        "deletes": sum(each.ok and each.asked.kind == "delete" for each in writes),
-        "siblings seen": sum(len(each.values) > 1 for each in operations),
+        "acknowledged writes": len(writes) - len(unacknowledged),
+        "indefinite writes": sum(each.in_doubt for each in unacknowledged),
+        "deletes": len([each for each in writes if each.ok and each.kind == "delete"]),
+        "siblings seen": len([each for each in run.operations.values() if len(each.values) > 1]),
         "faults that bit": len(bit),
         "partitions that bit": sum(blocks(event.fault) for event in bit),
         "restarts": sum(isinstance(event, NodeUp) for event in events),

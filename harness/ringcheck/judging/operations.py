@@ -1,54 +1,47 @@
 """The operations of a history, each as one: what was asked, and how it ended."""
 
 from collections.abc import Iterable
-from dataclasses import dataclass
 from math import inf
-from typing import TypeAlias
+from typing import Literal, TypeAlias, cast
+
+import msgspec
 
 from ringcheck.history import Completion, Event, Fail, Info, Invoke, Ok
 
 
-@dataclass(frozen=True, slots=True)
-class Operation:
-    """One operation. `end` is None for one that was still open when the history ended."""
+class Operation(msgspec.Struct, frozen=True, eq=False, gc=False):
+    """One operation. What judges ask of every one is worked out once, when it is made.
+
+    end         None for one that was still open when the history ended
+    id          its number in the schedule; final reads count from 1,000,000
+    key, value  as the schedule writes them
+    context_of  the operation whose context it sent
+    quorum      R or W as resolved
+    start       seconds, stamped before the send
+    stop        seconds, stamped after the receive; infinite for one that never ended
+    is_write    Put or Delete
+    ok          answered OK; for a write: acknowledged
+    values      what a Get returned
+    """
 
     asked: Invoke
     end: Completion | None
-
-    @property
-    def id(self) -> int:
-        """Its number in the schedule; final reads count from 1,000,000."""
-        return self.asked.operation
-
-    @property
-    def key(self) -> str:
-        """The key, as the schedule writes it."""
-        return self.asked.key
+    id: int
+    kind: Literal["get", "put", "delete"]
+    key: str
+    value: str | None
+    context_of: int | None
+    quorum: int
+    start: float
+    stop: float
+    is_write: bool
+    ok: bool
+    values: tuple[str, ...]
 
     @property
     def node(self) -> str:
         """The node asked."""
         return self.asked.node
-
-    @property
-    def start(self) -> float:
-        """Seconds, stamped before the send."""
-        return self.asked.time
-
-    @property
-    def stop(self) -> float:
-        """Seconds, stamped after the receive; infinite for one that never ended."""
-        return inf if self.end is None else self.end.time
-
-    @property
-    def is_write(self) -> bool:
-        """Put or Delete."""
-        return self.asked.kind != "get"
-
-    @property
-    def ok(self) -> bool:
-        """Answered OK; for a write: acknowledged."""
-        return isinstance(self.end, Ok)
 
     @property
     def refused(self) -> bool:
@@ -70,23 +63,44 @@ class Operation:
                 return code
         return "no answer"
 
-    @property
-    def values(self) -> tuple[str, ...]:
-        """What a Get returned."""
-        return self.end.values if isinstance(self.end, Ok) else ()
-
 
 Operations: TypeAlias = dict[int, Operation]
 """By id, in the order in which they were asked."""
 
 
-def operations(events: Iterable[Event]) -> Operations:
-    """Every operation that was sent; one that was skipped is none."""
-    asked: dict[int, Invoke] = {}
-    ended: dict[int, Completion] = {}
+def sort_out(events: Iterable[Event]) -> tuple[Operations, list[Event]]:
+    """Every operation that was sent, and all events that are no part of one; an operation that was skipped is none."""
+    found: dict[int, Operation | None] = {}
+    unanswered: dict[int, Invoke] = {}
+    others: list[Event] = []
     for event in events:
-        if isinstance(event, Invoke):
-            asked[event.operation] = event
-        elif isinstance(event, Ok | Fail | Info):
-            ended[event.operation] = event
-    return {number: Operation(invoke, ended.get(number)) for number, invoke in asked.items()}
+        # Nearly all events of a long history are of these kinds, so the comparison is the cheapest that there is.
+        if type(event) is Invoke:
+            unanswered[event.operation] = event
+            found[event.operation] = None
+        elif type(event) is Ok or type(event) is Fail or type(event) is Info:
+            if (asked := unanswered.pop(event.operation, None)) is not None:
+                found[event.operation] = _operation(asked, event)
+        else:
+            others.append(event)
+    found |= {number: _operation(asked, None) for number, asked in unanswered.items()}
+    return cast("Operations", found), others
+
+
+def _operation(asked: Invoke, end: Completion | None) -> Operation:
+    ok, values = (True, end.values) if type(end) is Ok else (False, ())
+    return Operation(
+        asked,
+        end,
+        asked.operation,
+        asked.kind,
+        asked.key,
+        asked.value,
+        asked.context_of,
+        asked.quorum,
+        asked.time,
+        inf if end is None else end.time,
+        asked.kind != "get",
+        ok,
+        values,
+    )

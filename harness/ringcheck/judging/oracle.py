@@ -22,7 +22,7 @@ convergence only in those that are new and those that something is wrong with.
 """
 
 from bisect import bisect_left
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass
 from enum import Enum
 from math import inf
@@ -30,6 +30,7 @@ from math import inf
 from ringcheck.judging.causality import Causality, Superseded
 from ringcheck.judging.disks import Disks
 from ringcheck.judging.operations import Operation
+from ringcheck.judging.waiting import Waiting
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,28 +78,36 @@ class Oracle:
         """Those of them that may have been lost with a disk, not superseded: a disk rolled back may hold them."""
         self.effective: dict[int, Operation] = {}
         """Writes effective for certain at the last convergence judged."""
+        self.newly_gone: Mapping[int, Operation] = {}
+        """What was found gone at the last convergence judged, and had not been before."""
         self._returned: dict[int, list[tuple[float, float]]] = {}
         self._times: list[float] = []
         self._disks = disks
         self._causality = causality
         self._superseded = Superseded(causality)
-        self._ended = sorted(causality.operations.values(), key=lambda operation: operation.stop)
-        self._next_ended = 0
+        self._writes = Waiting(causality.writes)
+        self._witnesses = Waiting(_witnesses(causality))
         self._visible: dict[int, Operation] = {}
         self._to_vanish: dict[int, Operation] = {}
         self._told: set[tuple[int, Wrong]] = set()
 
-    def superseded(self, put: Operation) -> bool:
-        """Whether a write that is effective for certain supersedes `put`."""
-        return put.id in self._superseded
+    @property
+    def superseded(self) -> Set[int]:
+        """What is superseded by a write that is effective for certain, and the Gets on the way."""
+        return self._superseded.ids
+
+    @property
+    def ever_brought_back(self) -> bool:
+        """Whether a disk rolled back brought something back that had been lost."""
+        return bool(self._returned)
 
     def lacked(self, put: Operation, start: float, stop: float) -> float | None:
         """Since when converged states had lacked `put`, when nothing can bring it back from `start` to `stop`.
 
         None when they had not, and when a disk was destroyed between the last of them and `stop`.
         """
-        absences: list[tuple[float, float]] = [*self._returned.get(put.id, ()), (self.gone.get(put.id, inf), inf)]
-        for since, until in absences:
+        absences: Sequence[tuple[float, float]] = self._returned.get(put.id, ())
+        for since, until in (*absences, (self.gone.get(put.id, inf), inf)):
             if since < start <= until and not self._disks.destroyed(self._last_before(start), stop):
                 return since
         return None
@@ -125,26 +134,27 @@ class Oracle:
 
     def _take_in(self, state: ConvergedState, present: Mapping[int, Operation]) -> None:
         """Add the writes of which this state makes certain that they took effect."""
-        new = list(present.values())
-        while self._next_ended < len(self._ended) and self._ended[self._next_ended].stop <= state.time:
-            operation = self._ended[self._next_ended]
-            self._next_ended += 1
-            if operation.ok:
-                new += self._shown_by(operation, state.time)
-            if operation.asked.kind == "put":
-                self._to_vanish[operation.id] = operation
-        new = [write for write in new if write.id not in self.effective]
-        self.effective |= {write.id: write for write in new}
-        self._superseded.by(new)
-        self._visible |= {write.id: write for write in new if write.asked.kind == "put"}
-        self._visible = {number: put for number, put in self._visible.items() if number not in self._superseded}
+        effective, ended = self.effective, self._writes.take(state.time, state.time)
+        self._to_vanish |= {write.id: write for write in ended if write.kind == "put"}
+        shown = [*present.values(), *self._acknowledged(ended, state.time), *self._witnessed(state.time)]
+        new = {write.id: write for write in shown if write.id not in effective}
+        effective |= new
+        superseded = self._superseded.by(new.values()).ids
+        unsuperseded = [write for write in (self._visible | new).values() if write.id not in superseded]
+        self._visible = {write.id: write for write in unsuperseded if write.kind == "put"}
 
-    def _shown_by(self, operation: Operation, time: float) -> Sequence[Operation]:
-        """The writes that an operation answered OK shows to be effective, if a copy is left at `time` for certain."""
-        if operation.is_write:
-            return [operation] if self._disks.keep(operation.asked.quorum, operation.start, time) else []
-        returned = self._causality.writes_returned(operation)
-        return [put for put in returned if not self._disks.destroyed(put.start, time)]
+    def _acknowledged(self, ended: Iterable[Operation], time: float) -> Iterable[Operation]:
+        """The writes that were acknowledged, if a copy is left at `time` for certain."""
+        found = [write for write in ended if write.ok]
+        if not self._disks.ever_destroyed:
+            return found
+        return [write for write in found if self._disks.keep(write.quorum, write.start, time)]
+
+    def _witnessed(self, time: float) -> Iterable[Operation]:
+        """The Puts whose values were read, if no disk was destroyed since."""
+        reads = self._witnesses.take(time, time)
+        found = (put for read in reads for put in self._causality.writes_returned(read))
+        return [put for put in found if not self._disks.destroyed(put.start, time)]
 
     def _unexpected(self, state: ConvergedState, present: Mapping[int, Operation]) -> Iterator[Defect]:
         """Rules (2) and (4)."""
@@ -152,30 +162,30 @@ class Oracle:
         for number, put in present.items():
             since = self.gone.get(number)
             wrong = Wrong.FALSE_SIBLING if since is None else Wrong.RESURRECTED
-            if since is not None and rolled_back and number in self.mislaid and not self.superseded(put):
+            if since is not None and rolled_back and number in self.mislaid and number not in self.superseded:
                 self._bring_back(put, since, state)
-            elif (since is not None or self.superseded(put)) and self._new(put, wrong):
-                nodes = tuple(node for node, answer in state.answers.items() if put.asked.value in answer.values)
+            elif (since is not None or number in self.superseded) and self._new(put, wrong):
+                nodes = tuple(node for node, answer in state.answers.items() if put.value in answer.values)
                 remaining = tuple(present.values())
                 yield Defect(wrong, put, state, nodes, self._superseder(put), remaining, gone_since=since)
 
     def _missing(self, state: ConvergedState, present: Mapping[int, Operation]) -> Iterator[Defect]:
         """Rule (3)."""
-        missing = [put for number, put in self._visible.items() if number not in present]
+        missing = sorted(self._visible.keys() - present.keys())
         if not missing:
             return
         covering = self._causality.reaching(present.values())
         doubtful = (
             write
-            for write in self._causality.operations.values()
-            if write.asked.kind == "delete" and write.start <= state.time and self._may_be_effective(write)
+            for write in self._causality.writes
+            if write.kind == "delete" and write.start <= state.time and self._may_be_effective(write)
         )
         excused = Superseded(self._causality).by(
             delete
             for delete in doubtful
             if (context := self._causality.context_of(delete)) is None or context.id not in covering
         )
-        for put in missing:
+        for put in (self._visible[number] for number in missing):
             if put.id not in excused and self._new(put, Wrong.LOST):
                 yield Defect(Wrong.LOST, put, state, tuple(state.answers), remaining=tuple(present.values()))
 
@@ -183,13 +193,14 @@ class Oracle:
         return write.in_doubt or (write.ok and write.id not in self.effective)
 
     def _remember(self, state: ConvergedState, present: Mapping[int, Operation]) -> None:
-        for number, put in [each for each in self._to_vanish.items() if each[0] not in present]:
-            self.gone.setdefault(number, state.time)
-            del self._to_vanish[number]
-            explained = number in self.effective or self.superseded(put)
-            if not explained and self._disks.destroyed(put.start, state.time):
-                self.mislaid.add(number)
+        gone = {number: put for number, put in self._to_vanish.items() if number not in present}
+        self._to_vanish = {number: put for number, put in present.items() if number in self._to_vanish}
+        self.gone |= dict.fromkeys(gone, state.time)
+        self.newly_gone = gone
         self._times.append(state.time)
+        if self._disks.ever_destroyed:
+            unexplained = gone.keys() - self.effective.keys() - self.superseded
+            self.mislaid |= {each for each in unexplained if self._disks.destroyed(gone[each].start, state.time)}
 
     def _bring_back(self, put: Operation, since: float, state: ConvergedState) -> None:
         """A disk rolled back held a Put that had been lost."""
@@ -199,12 +210,20 @@ class Oracle:
         self._to_vanish[put.id] = put
 
     def _superseder(self, put: Operation) -> Operation | None:
-        """A write effective for certain that supersedes `put`; an acknowledged one if there is one."""
+        """The first write effective for certain that supersedes `put`; an acknowledged one if there is one."""
         covering = self._causality.reaching([put])
-        found = (write for write in self.effective.values() if write.asked.context_of in covering)
-        return min(found, key=lambda write: not write.ok, default=None)
+        found = (write for write in self.effective.values() if write.context_of in covering)
+        return min(found, key=lambda write: (not write.ok, write.stop, write.id), default=None)
 
     def _new(self, put: Operation, wrong: Wrong) -> bool:
         known = (put.id, wrong) in self._told
         self._told.add((put.id, wrong))
         return not known
+
+
+def _witnesses(causality: Causality) -> Iterable[Operation]:
+    """The Gets that returned what was not acknowledged; whatever else they returned, they are not needed to show it."""
+    doubtful = {value for value, put in causality.puts.items() if not put.ok}
+    if not doubtful:
+        return ()
+    return [read for read in causality.reads if not doubtful.isdisjoint(read.values)]

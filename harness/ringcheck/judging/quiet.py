@@ -5,13 +5,15 @@ or restart may have happened, and later observations find the same incarnations 
 and of fallback reads.
 """
 
-from bisect import bisect_right
+from bisect import bisect_left, bisect_right
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 from math import inf
+from operator import attrgetter
 
 from ringcheck.history import Counters, Observation
+from ringcheck.judging.operations import Operation
 from ringcheck.judging.run import Run
 
 
@@ -51,6 +53,17 @@ class Quiet:
         """Whether it was quiet for certain from the last convergence before `start` until `stop`."""
         stretch = self._at(start)
         return stretch is not None and stop <= stretch.proven and stop < stretch.disturbed
+
+    def gets(self, reads: Sequence[Operation]) -> list[Operation]:
+        """Of Gets in the order in which they were asked, those answered OK for which `proven` holds."""
+        found: list[Operation] = []
+        for stretch in self._stretches:
+            last = min(stretch.proven, stretch.disturbed)
+            begin = bisect_left(reads, stretch.begin, key=attrgetter("start"))
+            end = bisect_right(reads, last, lo=begin, key=attrgetter("start"))
+            proven, disturbed = stretch.proven, stretch.disturbed
+            found += [get for get in reads[begin:end] if get.ok and get.stop <= proven and get.stop < disturbed]
+        return found
 
     def suspicion(self, start: float, stop: float) -> str:
         """What speaks against quiet from the last convergence before `start` until `stop`; empty for nothing known.

@@ -2,6 +2,8 @@
 
 from collections import Counter
 from collections.abc import Iterator
+from itertools import takewhile
+from math import inf
 
 from ringcheck.judging import charging, words
 from ringcheck.judging.causality import Causality
@@ -15,17 +17,35 @@ from ringcheck.judging.verdict import Breach
 def judge_reads(run: Run, causality: Causality, oracle: Oracle) -> Iterator[Statement]:
     """All Gets of one key, of which `oracle` has judged the converged states."""
     told: set[tuple[str, str]] = set()
-    reads = [each for each in causality.operations.values() if not each.is_write]
-    for read in reads:
+    right = len([read for read in causality.reads if read.values])
+    for read in _suspects(causality, oracle):
         breaches = [*_values(causality, read), *_returned_again(causality, read, oracle)]
         for value, breach in breaches:
             if (breach.requirement, value) not in told:
                 told.add((breach.requirement, value))
                 yield breach
-        if read.values and not breaches:
-            yield Held("SIB-04")
-    yield from _untouched(run, causality, reads)
-    yield from _served(run, reads)
+        right -= bool(breaches)
+    yield Held("SIB-04", right)
+    yield from _untouched(run, causality)
+    yield from _served(run, causality)
+
+
+def _suspects(causality: Causality, oracle: Oracle) -> Iterator[Operation]:
+    """The Gets with which something may be wrong, at first glance: few are such."""
+    if oracle.ever_brought_back:
+        yield from causality.reads
+        return
+    put_of, gone_since = causality.puts.get, oracle.gone.get
+    for read in causality.reads:
+        values, start, stop = read.values, read.start, read.stop
+        if len(values) > 1 and len(set(values)) < len(values):
+            yield read
+            continue
+        for value in values:
+            put = put_of(value)
+            if put is None or put.start > stop or gone_since(put.id, inf) < start or (not put.ok and put.refused):
+                yield read
+                break
 
 
 def _values(causality: Causality, read: Operation) -> Iterator[tuple[str, Breach]]:
@@ -58,11 +78,10 @@ def _returned_again(causality: Causality, read: Operation, oracle: Oracle) -> It
         yield value, _breach(charging.RESURRECTED, read, expected, f"{_returned(read, value)}.", put)
 
 
-def _untouched(run: Run, causality: Causality, reads: list[Operation]) -> Iterator[Statement]:
+def _untouched(run: Run, causality: Causality) -> Iterator[Statement]:
     """KV-01: a key that was never written."""
-    writes = (each.start for each in causality.operations.values() if each.is_write)
-    first_write = min(writes, default=float("inf"))
-    for read in reads:
+    first_write = causality.writes[0].start if causality.writes else inf
+    for read in takewhile(lambda read: read.start < first_write, causality.reads):
         if read.stop >= first_write or not run.is_valid(read) or read.in_doubt:
             continue
         if read.ok and not read.values:
@@ -73,14 +92,25 @@ def _untouched(run: Run, causality: Causality, reads: list[Operation]) -> Iterat
             yield _breach("KV-01", read, expected, f"{words.named(read)} through {read.node} {how}.")
 
 
-def _served(run: Run, reads: list[Operation]) -> Iterator[Statement]:
+def _served(run: Run, causality: Causality) -> Iterator[Statement]:
     """KV-02: whether every node has answered for this key, and none refused it."""
-    refused = [read for read in reads if read.refused and run.is_valid(read)]
+    refused = [read for read in causality.reads if not read.ok and read.refused and run.is_valid(read)]
     for read in refused:
         actual = f"{words.named(read)} through {read.node} failed with {read.code}."
         yield _breach("KV-02", read, f"{read.node} serves every key, {words.value(read.key)} too.", actual)
-    if not refused and {read.node for read in reads if read.ok} >= set(run.nodes):
+    if not refused and not _silent(run, causality):
         yield Held("KV-02")
+
+
+def _silent(run: Run, causality: Causality) -> set[str]:
+    """The nodes that answered no Get; looked for no longer than there are any."""
+    silent = set(run.nodes)
+    for read in causality.reads:
+        if read.ok:
+            silent.discard(read.node)
+            if not silent:
+                break
+    return silent
 
 
 def _returned(read: Operation, value: str) -> str:

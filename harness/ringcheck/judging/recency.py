@@ -1,9 +1,12 @@
 """KV-13: in quiet times, with R+W>N, a Get reflects every write that was acknowledged before it began."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Sequence, Set
+from math import inf
+from operator import attrgetter
 
 from ringcheck.judging import words
 from ringcheck.judging.causality import Causality, Superseded
+from ringcheck.judging.disks import Disks
 from ringcheck.judging.operations import Operation
 from ringcheck.judging.quiet import Quiet
 from ringcheck.judging.run import Run
@@ -15,57 +18,68 @@ def judge_recency(run: Run, quiet: Quiet) -> Iterator[Statement]:
     """Every Get that was answered in a stretch proved quiet."""
     if "inspect" not in run.profiles:
         return
+    held = 0
     for causality in run.keys.values():
         if causality.ambiguous:
             continue
-        everything = causality.operations.values()
-        gets = [each for each in everything if not each.is_write and each.ok and quiet.proven(each.start, each.stop)]
-        for quorum in sorted({get.asked.quorum for get in gets}):
-            reflection = Reflection(causality, run.n - quorum)
-            for get in (get for get in gets if get.asked.quorum == quorum):
-                yield from reflection.judge(get)
+        gets = quiet.gets(causality.reads)
+        for quorum in sorted({get.quorum for get in gets}):
+            reflection = Reflection(causality, run.n - quorum, run.disks)
+            for get in (get for get in gets if get.quorum == quorum):
+                breaches = reflection.judge(get)
+                yield from breaches
+                held += reflection.tells(get) and not breaches
+    yield Held("KV-13", held)
 
 
 class Reflection:
     """What Gets of one key must reflect: the writes acknowledged by more than `least` nodes before they began.
 
+    A write of which every copy may have gone with a disk is not looked for.
+
     Gets are judged in the order in which they began. Only the newest writes have to be looked for: what they supersede
     is reflected when they are.
     """
 
-    def __init__(self, causality: Causality, least: int) -> None:
+    def __init__(self, causality: Causality, least: int, disks: Disks) -> None:
         self._causality = causality
-        strong = (each for each in causality.operations.values() if each.is_write and each.ok)
-        self._acknowledged = sorted(
-            (write for write in strong if write.asked.quorum > least), key=lambda write: write.stop, reverse=True
-        )
+        strong = [write for write in causality.writes if write.ok and write.quorum > least]
+        if disks.ever_destroyed:
+            strong = [write for write in strong if disks.keep(write.quorum, write.start, inf)]
+        self._acknowledged = sorted(strong, key=attrgetter("stop"), reverse=True)
         self._superseded = Superseded(causality)
         self._newest: dict[int, Operation] = {}
-        self._deletes = [each for each in causality.operations.values() if each.asked.kind == "delete"]
+        self._to_begin = [each for each in reversed(causality.writes) if each.kind == "delete" and not each.refused]
+        self._begun: list[Operation] = []
 
-    def judge(self, get: Operation) -> Iterator[Statement]:
-        """One Get that was answered OK."""
+    def judge(self, get: Operation) -> Sequence[Breach]:
+        """What is wrong with one Get that was answered OK."""
         self._advance(get.start)
         returned = {put.id: put for put in self._causality.writes_returned(get)}
-        stale = [put for number, put in returned.items() if number in self._superseded]
-        missing = [put for number, put in self._newest.items() if number not in returned]
+        if returned.keys() == self._newest.keys():
+            return ()
+        stale = returned.keys() & self._superseded.ids
+        missing = self._newest.keys() - returned.keys()
         if missing:
-            deletes = (each for each in self._deletes if each.start < get.stop and not each.refused)
-            reflected = Superseded(self._causality).by([*returned.values(), *deletes])
-            missing = [put for put in missing if put.id not in reflected]
-        for put in stale:
-            expected = (
-                f"A write acknowledged before {words.at(get.start)} supersedes {words.named(put)}, so it is gone."
-            )
-            yield self._breach(get, put, expected)
-        for put in missing:
-            expected = (
-                f"{words.named(put)} was acknowledged at {words.at(put.stop)} by W={put.asked.quorum} nodes, and "
-                f"nothing disturbed the cluster, so a Get with R={get.asked.quorum} that began later reflects it."
-            )
-            yield self._breach(get, put, expected)
-        if not stale and not missing and (self._newest or returned):
-            yield Held("KV-13")
+            missing = missing - self._reflected(get, returned.values())
+        return [
+            *(self._stale(get, put) for number, put in returned.items() if number in stale),
+            *(self._missing(get, put) for number, put in self._newest.items() if number in missing),
+        ]
+
+    def tells(self, get: Operation) -> bool:
+        """Whether the Get judged last had something to reflect."""
+        return bool(self._newest or self._causality.writes_returned(get))
+
+    def _reflected(self, get: Operation, returned: Iterable[Operation]) -> Set[int]:
+        """What is superseded by what a Get returned, or by a Delete that may have taken effect before it ended."""
+        superseded = self._superseded.ids
+        while self._to_begin and self._to_begin[-1].start < get.stop:
+            self._begun.append(self._to_begin.pop())
+        # What is superseded already supersedes none of the newest, so neither it nor these Deletes are looked at again.
+        self._begun = [delete for delete in self._begun if delete.context_of not in superseded]
+        deletes = (delete for delete in self._begun if delete.start < get.stop)
+        return Superseded(self._causality, superseded).by([*returned, *deletes]).ids
 
     def _advance(self, until: float) -> None:
         """Take in the writes acknowledged before `until`."""
@@ -74,9 +88,20 @@ class Reflection:
             new.append(self._acknowledged.pop())
         if not new:
             return
-        self._superseded.by(new)
-        self._newest |= {write.id: write for write in new if write.asked.kind == "put"}
-        self._newest = {number: put for number, put in self._newest.items() if number not in self._superseded}
+        superseded = self._superseded.by(new).ids
+        self._newest |= {write.id: write for write in new if write.kind == "put"}
+        self._newest = {number: put for number, put in self._newest.items() if number not in superseded}
+
+    def _stale(self, get: Operation, put: Operation) -> Breach:
+        expected = f"A write acknowledged before {words.at(get.start)} supersedes {words.named(put)}, so it is gone."
+        return self._breach(get, put, expected)
+
+    def _missing(self, get: Operation, put: Operation) -> Breach:
+        expected = (
+            f"{words.named(put)} was acknowledged at {words.at(put.stop)} by W={put.quorum} nodes, and nothing "
+            f"disturbed the cluster, so a Get with R={get.quorum} that began later reflects it."
+        )
+        return self._breach(get, put, expected)
 
     def _breach(self, get: Operation, put: Operation, expected: str) -> Breach:
         return Breach(

@@ -26,8 +26,8 @@ def _judge(run: Run, key: str, first: Observation, later: Observation) -> Iterat
     if min(waits) <= span_ms:
         return
     between = [each for each in run.keys[key].operations.values() if first.time <= each.start <= later.began]
-    gets = [each for each in between if each.ok and each.asked.kind == "get" and each.stop <= later.began]
-    asked_all = [get for get in gets if get.asked.quorum == run.n]
+    gets = [each for each in between if each.ok and each.kind == "get" and each.stop <= later.began]
+    asked_all = [get for get in gets if get.quorum == run.n]
     if not gets or any(each.is_write for each in between):
         return
     if not run.timeline.calm(first.began, later.time) or _stood_in(first, later):

@@ -1,24 +1,29 @@
 """One history, arranged for the judges: operations by key, Settles, disturbances, observations."""
 
+from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
 from ringcheck import schedule as planned
-from ringcheck.history import DiskLost, History, Observation
+from ringcheck.history import DiskLost, Event, History, Observation
 from ringcheck.judging.causality import Causality
 from ringcheck.judging.disks import Disks
-from ringcheck.judging.operations import Operation, Operations, operations
+from ringcheck.judging.operations import Operation, Operations, sort_out
 from ringcheck.judging.settlements import Settlement, settlements
 from ringcheck.judging.timeline import Timeline, timeline
 
 
 @dataclass(frozen=True)
 class Run:
-    """What all judges are given. Times are seconds."""
+    """What all judges are given. Times are seconds.
+
+    `events` are all that are no part of an operation, in the order in which they were written.
+    """
 
     history: History
     operations: Operations
+    events: Sequence[Event]
     keys: Mapping[str, Causality]
     settlements: Sequence[Settlement]
     timeline: Timeline
@@ -27,18 +32,19 @@ class Run:
     @classmethod
     def of(cls, history: History) -> "Run":
         """Arrange a history."""
-        found = operations(history.events)
-        by_key: dict[str, list[Operation]] = {}
-        for operation in found.values():
-            by_key.setdefault(operation.key, []).append(operation)
+        operations, events = sort_out(history.events)
+        by_key: defaultdict[str, Operations] = defaultdict(dict)
+        for number, operation in operations.items():
+            by_key[operation.key][number] = operation
         return cls(
             history=history,
-            operations=found,
+            operations=operations,
+            events=events,
             keys={key: Causality(each) for key, each in by_key.items()},
-            settlements=settlements(history.events, found),
-            timeline=timeline(history.events, history.header.nodes),
+            settlements=settlements(events, operations),
+            timeline=timeline(events, history.header.nodes),
             observations=sorted(
-                (event for event in history.events if isinstance(event, Observation)), key=lambda event: event.began
+                (event for event in events if isinstance(event, Observation)), key=lambda event: event.began
             ),
         )
 
@@ -61,7 +67,7 @@ class Run:
     def disks(self) -> Disks:
         """The disks that were destroyed."""
         return Disks(
-            (event for event in self.history.events if isinstance(event, DiskLost)),
+            (event for event in self.events if isinstance(event, DiskLost)),
             {each.ended: self.n if each.by_inspection else 1 for each in self.settlements if self.at_rest(each)},
         )
 
@@ -74,6 +80,10 @@ class Run:
     def detection_s(self) -> float:
         """The slowest node's declared detection deadline."""
         return max((each.detection_deadline_ms for each in self.history.header.nodes.values()), default=0) / 1000
+
+    def converged_before(self, moment: float) -> float:
+        """When the last convergence before a moment was reached; 0 without one, since a cluster starts converged."""
+        return max((each.ended for each in self.settlements if each.converged and each.ended <= moment), default=0.0)
 
     def host(self, node: str) -> str:
         """The physical machine of `node`, as the schedule has it."""
@@ -97,4 +107,4 @@ class Run:
         """Whether what was asked is within the contract, so that no node may refuse it for its form."""
         step = self.steps.get(operation.id)
         over = step is not None and "over" in (step.key_size, getattr(step, "value_size", 0))
-        return bool(operation.key) and not over and 1 <= operation.asked.quorum <= self.n
+        return bool(operation.key) and not over and 1 <= operation.quorum <= self.n

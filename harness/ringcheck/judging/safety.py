@@ -1,8 +1,8 @@
 """Safety of every key: its converged states by the oracle, and each of its reads."""
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
-from functools import partial
+from collections.abc import Iterator, Mapping
 from math import inf
+from operator import attrgetter
 
 from ringcheck.judging import words
 from ringcheck.judging.causality import Causality, Superseded
@@ -14,6 +14,7 @@ from ringcheck.judging.reads import judge_reads
 from ringcheck.judging.run import Run
 from ringcheck.judging.statements import Held, Statement, Unclear
 from ringcheck.judging.verdict import Breach
+from ringcheck.judging.waiting import Waiting
 
 JUDGED_AT_CONVERGENCE = ("DUR-01", "DUR-02", "SIB-01", "SIB-02", "SIB-03", "KV-14")
 
@@ -50,10 +51,14 @@ class KeyJudge:
         self._key = key
         self._causality = causality
         self._accused: set[int] = set()
-        self._undisturbed = [each for each in causality.operations.values() if each.is_write and each.ok]
-        self._unkilled = list(self._undisturbed)
-        self._kept = {name: list(self._undisturbed) for name in LOSSES if run.disks.ever_destroyed}
-        shaky = (each for each in self._undisturbed if each.asked.kind == "delete" and self._disturbed(each, each.stop))
+        acknowledged = [write for write in causality.writes if write.ok]
+        self._undisturbed = Waiting(acknowledged)
+        self._unkilled = Waiting(acknowledged)
+        stop = attrgetter("stop")
+        losses = LOSSES if run.disks.ever_destroyed else ()
+        self._kept = {name: Waiting(sorted(acknowledged, key=stop), stop) for name in losses}
+        deletes = [write for write in acknowledged if write.kind == "delete"]
+        shaky = [delete for delete in deletes if not run.timeline.calm(delete.start, delete.stop)]
         self._deleted_under_fault = Superseded(causality).by(shaky)
 
     def judge_states(self) -> Iterator[Statement]:
@@ -88,6 +93,8 @@ class KeyJudge:
         )
 
     def _disagreement(self, state: ConvergedState) -> Iterator[Breach]:
+        if len({answer.values for answer in state.answers.values()}) < 2:
+            return
         groups: dict[tuple[str, ...], list[str]] = {}
         for node, answer in state.answers.items():
             groups.setdefault(tuple(sorted(set(answer.values))), []).append(node)
@@ -104,55 +111,40 @@ class KeyJudge:
             )
 
     def _held(self, state: ConvergedState) -> Iterator[Held | Unclear]:
-        yield Held("DUR-01", self._count(self._undisturbed, state, self._disturbed))
-        yield Held("DUR-02", self._count(self._unkilled, state, self._blacked_out))
+        timeline, disks, accused = self._run.timeline, self._run.disks, self._accused
+        yield Held("DUR-01", self._count(self._undisturbed, timeline.last_trouble(state.time), state))
+        yield Held("DUR-02", self._count(self._unkilled, timeline.last_blackout(state.time), state))
         for name, waiting in self._kept.items():
-            lost_disk = partial(self._lost_disk, LOSSES[name])
-            yield from (Unclear(name, reason) for reason in self._beyond_budget(waiting, state, lost_disk))
-            yield Held(name, self._count(waiting, state, lost_disk))
-        present = [put for put in self._returned_everywhere(state) if put.ok and put.id not in self._accused]
+            destroyed = disks.last_destroyed(state.time, LOSSES[name])
+            yield from (Unclear(name, reason) for reason in self._beyond_budget(waiting, destroyed, state))
+            yield Held(name, self._count(waiting, destroyed, state))
+        present = [put for put in self._returned_everywhere(state) if put.ok and put.id not in accused]
         yield Held("SIB-01", int(len(present) > 1))
-        operations = self._causality.operations
-        gone = self.oracle.gone.items()
-        newly_gone = [operations[number] for number, since in gone if since == state.time]
-        superseded = [put for put in newly_gone if self.oracle.superseded(put) and put.id not in self._accused]
+        oracle, newly_gone = self.oracle, self.oracle.newly_gone
+        superseded = (newly_gone.keys() & oracle.superseded) - accused
         yield Held("SIB-02", len(superseded))
-        still_gone = {number for number, since in gone if since < state.time} - self.oracle.mislaid - self._accused
-        yield Held("SIB-03", len(still_gone) + sum(put.id in self._deleted_under_fault for put in superseded))
-        yield Held("KV-14", sum(put.refused for put in newly_gone))
+        uncounted = sum(oracle.gone.get(number, state.time) < state.time for number in oracle.mislaid | accused)
+        still_gone = len(oracle.gone) - len(newly_gone) - uncounted
+        yield Held("SIB-03", still_gone + len(superseded & self._deleted_under_fault.ids))
+        yield Held("KV-14", sum([put.refused for put in newly_gone.values() if not put.ok]))
 
-    def _count(
-        self, waiting: list[Operation], state: ConvergedState, happened: Callable[[Operation, float], bool]
-    ) -> int:
+    def _count(self, waiting: Waiting, happened: float, state: ConvergedState) -> int:
         """Count, once each, the writes effective for certain since which something has happened."""
-        ripe = [write for write in waiting if write.stop <= state.time and happened(write, state.time)]
-        done = {write.id for write in ripe}
-        waiting[:] = [write for write in waiting if write.id not in done]
-        return len((done & self.oracle.effective.keys()) - self._accused)
+        ripe, accused = waiting.take(happened, state.time), self._accused
+        if self._run.disks.ever_destroyed:
+            ripe = [write for write in ripe if write.id in self.oracle.effective]
+        return len([write for write in ripe if write.id not in accused] if accused else ripe)
 
-    def _disturbed(self, write: Operation, until: float) -> bool:
-        return not self._run.timeline.calm(write.start, until)
-
-    def _blacked_out(self, write: Operation, until: float) -> bool:
-        return self._run.timeline.blacked_out(write.start, until)
-
-    def _lost_disk(self, how: How, write: Operation, until: float) -> bool:
-        return bool(self._run.disks.destroyed(write.stop, until, how))
-
-    def _beyond_budget(
-        self, waiting: Iterable[Operation], state: ConvergedState, happened: Callable[[Operation, float], bool]
-    ) -> Iterator[str]:
+    def _beyond_budget(self, waiting: Waiting, happened: float, state: ConvergedState) -> Iterator[str]:
         """Which writes are not judged: those that may have lost every copy."""
-        unkept = (write for write in waiting if write.stop <= state.time and write.id not in self.oracle.effective)
-        for write in unkept:
-            if happened(write, state.time):
+        for write in waiting.ripe(happened, state.time):
+            if write.id not in self.oracle.effective:
                 lost = words.nodes(self._run.disks.destroyed(write.start, state.time))
-                quorum = f"a write that W={write.asked.quorum} nodes acknowledged"
+                quorum = f"a write that W={write.quorum} nodes acknowledged"
                 yield f"{lost} lost their disks, on which every copy of {quorum} may have been"
 
     def _returned_everywhere(self, state: ConvergedState) -> list[Operation]:
-        answers = [set(answer.values) for answer in state.answers.values()]
-        common = set.intersection(*answers)
+        common = set.intersection(*(set(answer.values) for answer in state.answers.values()))
         return [put for value in sorted(common) if (put := self._causality.puts.get(value)) is not None]
 
 
@@ -177,5 +169,5 @@ def _expected(defect: Defect) -> str:
 def _actual(defect: Defect, nodes: tuple[str, ...]) -> str:
     everywhere = set(defect.nodes) == set(nodes)
     who = "every node" if everywhere else words.nodes(defect.nodes)
-    what = words.values(put.asked.value or "" for put in defect.remaining)
+    what = words.values(put.value or "" for put in defect.remaining)
     return f"In the converged state of {words.at(defect.state.time)} {who} returned {what}."

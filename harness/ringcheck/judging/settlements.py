@@ -57,8 +57,8 @@ def settlements(events: Iterable[Event], operations: Operations) -> tuple[Settle
 def _sort_in(found: Sequence[Settlement], operations: Operations) -> None:
     """Give each final read to the Settle that had ended last; a later answer of a node replaces an earlier one."""
     current = -1
-    for operation in operations.values():
+    for operation in (each for each in operations.values() if each.asked.final):
         while current + 1 < len(found) and found[current + 1].began <= operation.start:
             current += 1
-        if operation.asked.final and operation.ok and current >= 0 and operation.start >= found[current].ended:
+        if operation.ok and current >= 0 and operation.start >= found[current].ended:
             found[current].finals.setdefault(operation.key, {})[operation.node] = operation

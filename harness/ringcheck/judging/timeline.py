@@ -25,7 +25,7 @@ from ringcheck_chaos.faults import (
 )
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Disturbance:
     """One fault (`directions`), one node that was down or one disk destroyed (`node`), with its moments in seconds.
 
@@ -57,6 +57,10 @@ class Disturbance:
         """Whether it concerns the nodes among themselves, not only a client's way to one of them."""
         return bool(self.node) or any(CLIENT not in direction for direction in self.directions)
 
+    def moments(self) -> tuple[float, float, float, float]:
+        """When it may begin, has begun, ends and has ended."""
+        return self.may_begin, self.begun, self.ends, self.ended
+
 
 class Timeline:
     """All disturbances of a history, found by the stretch of time that they touch."""
@@ -79,8 +83,12 @@ class Timeline:
 
     def calm(self, start: float, stop: float) -> bool:
         """Whether for certain nothing was disturbed from `start` to `stop`."""
-        place = bisect_right(self._begins, stop) - 1
-        return place < 0 or self._latest_end[place] < start
+        return self.last_trouble(stop) < start
+
+    def last_trouble(self, until: float) -> float:
+        """When the last of all disturbances that had possibly begun by `until` had ended, which may be later."""
+        place = bisect_right(self._begins, until) - 1
+        return self._latest_end[place] if place >= 0 else -inf
 
     def surely_down(self, node: str, start: float, stop: float) -> bool:
         """Whether `node` did not run for certain, from `start` to `stop` without a break."""
@@ -97,7 +105,11 @@ class Timeline:
 
     def blacked_out(self, start: float, stop: float) -> bool:
         """Whether between `start` and `stop` all nodes went down, so that at one moment none ran."""
-        return any(start <= first and last <= stop for first, last in self._blackouts)
+        return start <= self.last_blackout(stop)
+
+    def last_blackout(self, until: float) -> float:
+        """When the first node may have gone of the last moment before `until` at which none ran."""
+        return max((first for first, last in self._blackouts if last <= until), default=-inf)
 
     @cached_property
     def _blackouts(self) -> list[tuple[float, float]]:

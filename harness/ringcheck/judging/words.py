@@ -20,8 +20,8 @@ def values(texts: Iterable[str]) -> str:
 
 def named(operation: Operation) -> str:
     """An operation by kind, number and value: "Put #17 of 'v17'"."""
-    what = f" of {value(operation.asked.value)}" if operation.asked.value is not None else ""
-    return f"{operation.asked.kind.capitalize()} #{operation.id}{what}"
+    what = f" of {value(operation.value)}" if operation.value is not None else ""
+    return f"{operation.kind.capitalize()} #{operation.id}{what}"
 
 
 def nodes(names: Iterable[str]) -> str:

@@ -1,12 +1,17 @@
 """Judges accuse nobody of what a fault, a late look or an indefinite write explains."""
 
+import gc
+
 import msgspec
 import pytest
 
 from ringcheck.history import Skipped
 from ringcheck.judging import judge
+from ringcheck.judging.causality import Causality
 from ringcheck.judging.disks import How
 from ringcheck.judging.handmade import NOBODY, Handmade, replica
+from ringcheck.judging.run import Run
+from ringcheck.judging.timeline import Disturbance
 from ringcheck.judging.verdict import Finding, Judgement
 from ringcheck.schedule import Configuration, ExpectAnswer, ExpectSettled, Get, Put, Settle
 from ringcheck_chaos.faults import (
@@ -151,6 +156,35 @@ def test_recency_allows_what_a_concurrent_write_superseded() -> None:
     tale.get(node="n3")
     tale.look()
     assert finding(judge(tale.history()), "KV-13") == Finding(requirement="KV-13", held=2)
+
+
+def test_recency_does_not_look_for_what_went_with_a_disk() -> None:
+    """A write that one node alone acknowledged is gone with its disk, and quiet times do not bring it back."""
+    tale = Handmade()
+    tale.look("start")
+    tale.put("a", w=1, node="n1")
+    tale.lose("n1")
+    tale.settle({"k": []})
+    tale.get(r=3, node="n2")
+    tale.look()
+    assert not finding(judge(tale.history()), "KV-13").breaches
+
+
+@pytest.mark.parametrize("requirement", ["SIB-02", "SIB-03"])
+def test_what_forbids_values_does_not_accuse_of_a_loss(requirement: str) -> None:
+    """Less than was to be there is for durability to charge; more is what these requirements are about."""
+
+    def told(*values: str) -> Finding:
+        steps = (Settle(), ExpectSettled(requirement=requirement, key="k", values=("a",)))
+        tale = Handmade(steps=steps)
+        tale.put("a")
+        tale.settle({"k": list(values)})
+        return finding(judge(tale.history()), requirement)
+
+    assert not told().breaches
+    assert "less than was to be there" in told().unclear[0]
+    assert told("a", "b").breaches
+    assert told("a").held
 
 
 def test_expected_answer_is_unclear_after_an_indefinite_write() -> None:
@@ -439,6 +473,16 @@ def test_write_is_not_owed_when_as_many_disks_are_destroyed_as_hold_it(how: How)
         assert f"W={w} nodes" in findings["DUR-03" if how == "wiped" else "DUR-04"].unclear[0]
 
 
+def test_delete_that_may_be_lost_excuses_what_it_may_have_removed() -> None:
+    """A version may be gone or be back when the disks of an acknowledged Delete were destroyed."""
+    for values in ([], ["a"]):
+        tale = Handmade()
+        tale.delete(tale.put("a", w=3), w=1)
+        tale.lose("n1")
+        tale.settle({"k": values})
+        assert [each for each in judge(tale.history()).findings.values() if each.breaches] == []
+
+
 def test_budget_is_counted_from_the_write_to_the_next_convergence() -> None:
     """A disk destroyed before the write, or after a convergence, does not count; one node counts once."""
     tale = Handmade()
@@ -568,3 +612,23 @@ def test_repair_is_unclear_when_a_disk_failed_before_the_next_look() -> None:
     found = finding(judge(tale.history()), "RR-01")
     assert not found.breaches
     assert found.unclear
+
+
+def test_nothing_of_a_history_outlives_its_judgement() -> None:
+    """Judging many histories one after another keeps none of them."""
+    tale = five_nodes()
+    tale.fault(1, Split(how="drop", left=("n1", "n2", "n3"), right=("n4", "n5")))
+    tale.tick(2.0)
+    tale.put("a")
+    tale.get("a")
+    tale.heal(1)
+    tale.settle({"k": ["a"]})
+    before = living()
+    judge(tale.history())
+    assert living() <= before
+
+
+def living() -> set[int]:
+    """The parts of histories under judgement that are still in use."""
+    gc.collect()
+    return {id(each) for each in gc.get_objects() if isinstance(each, Run | Disturbance | Causality)}

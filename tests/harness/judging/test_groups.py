@@ -5,8 +5,8 @@ from itertools import chain, combinations
 from hypothesis import given
 from hypothesis import strategies as st
 
+from ringcheck.judging.groups import largest_group, mutual_reach
 from ringcheck.judging.handmade import Handmade
-from ringcheck.judging.liveness import largest_group, mutual_reach
 from ringcheck.judging.timeline import Disturbance, Timeline, timeline
 from ringcheck_chaos.faults import Isolate
 

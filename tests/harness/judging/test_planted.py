@@ -182,6 +182,18 @@ def write_is_lost_after_a_roll_back(wrong: bool) -> Handmade:
     return tale
 
 
+@plant("DUR-04")
+def write_after_a_roll_back_is_hidden_by_what_came_before(wrong: bool) -> Handmade:
+    """The older disk counts on where it was: the write that is lost came after it."""
+    tale = Handmade()
+    tale.put("a")
+    tale.lose("n1", how="rolled back")
+    tale.restart("n1")
+    tale.put("b", node="n1")
+    tale.settle({"k": ["a"] if wrong else ["a", "b"]})
+    return tale
+
+
 @plant("SIB-01")
 def one_of_two_siblings_is_lost(wrong: bool) -> Handmade:
     tale = Handmade()
@@ -326,6 +338,16 @@ def get_fails_among_enough_nodes(wrong: bool) -> Handmade:
 @plant("AVL-03")
 def put_is_acknowledged_among_too_few(wrong: bool) -> Handmade:
     return under_split(wrong, "put", "n4")
+
+
+@plant("AVL-03")
+def put_is_acknowledged_by_two_nodes_of_one_host(wrong: bool) -> Handmade:
+    tale = Handmade(configuration=Configuration(nodes=4, hosts=("h1", "h1", "h3", "h4")))
+    tale.fault(1, Split(how="drop", left=("n1", "n2"), right=("n3", "n4")))
+    tale.tick(2.0)
+    tale.put("a", node="n1", end="OK" if wrong else "UNAVAILABLE")
+    tale.heal(1)
+    return tale
 
 
 @plant("AVL-05")
