@@ -37,8 +37,11 @@ async def start_server(choice: ServerChoice, supervisor: Supervisor, port: int, 
     while (ours := await asyncio.to_thread(_knows, url, nonce)) is None:
         if not server.running or time.monotonic() > deadline:
             seen = f"ended with {server.returncode}" if not server.running else f"gave no answer in {READY_S:.0f} s"
-            message = f"The Toxiproxy server {choice.where or choice.kind} {seen}; it wrote: {server.log_tail(5)}"
-            raise ToxiproxyError(message)
+            wrote = server.log_tail(5)
+            said = f"it wrote: {wrote}" if wrote else "it wrote nothing"
+            raise ToxiproxyError(
+                f"The Toxiproxy server {choice.where or choice.kind} {seen}; is it a toxiproxy-server? {said}"
+            )
         await asyncio.sleep(POLL_S)
     if not ours:
         raise ToxiproxyError(f"Another Toxiproxy server than the one that was started answers at {url}; end it.")

@@ -15,7 +15,7 @@ import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Literal
-from urllib.parse import quote, urlsplit
+from urllib.parse import SplitResult, quote, urlsplit
 
 import msgspec
 import requests
@@ -96,8 +96,11 @@ class Consumer(APIConsumer):  # type: ignore[misc]  # the library ships no types
         try:
             response = self._session.request(method, self.url + path, timeout=timeout, **options)
         except requests.RequestException as error:
-            message = f"No answer from the Toxiproxy server at {self.url} to {method} {path}: {error}"
-            raise UnreachableError(message) from None
+            why = "it took too long" if isinstance(error, requests.Timeout) else "nobody accepts the connection"
+            raise UnreachableError(
+                f"No answer from the Toxiproxy server at {self.url} to {method} {path}: {why}; "
+                "start it, or name another one."
+            ) from None
         if response.status_code >= requests.codes.bad_request:
             raise _refusal(method, path, response)
         if not response.content:
@@ -186,7 +189,7 @@ def find_server(choice: str | None = None) -> ServerChoice:
         return ServerChoice("embedded")
     if "://" in choice:
         parts = urlsplit(choice)
-        if parts.scheme != "http" or not parts.hostname:
+        if parts.scheme != "http" or not parts.hostname or not _has_port(parts):
             raise ToxiproxyError(f"{choice!r} is not the URL of a Toxiproxy; give one such as http://127.0.0.1:8474.")
         return ServerChoice("url", choice)
     found = shutil.which(choice)
@@ -210,11 +213,19 @@ def _whole(attributes: Mapping[str, int]) -> dict[str, int]:
     return {name: int(value) for name, value in attributes.items()}
 
 
+def _has_port(parts: SplitResult) -> bool:
+    """Whether the port of a URL, if it names one, is a number that a port can be."""
+    try:
+        return parts.port != 0
+    except ValueError:
+        return False
+
+
 def _refusal(method: str, path: str, response: requests.Response) -> RefusedError:
     try:
         reason = str(response.json()["error"])
     except (ValueError, KeyError, TypeError):
-        reason = response.text.strip() or response.reason
+        reason = f"{response.reason}, and nothing that a Toxiproxy says; is it one?"
     kinds: dict[int, type[RefusedError]] = {404: MissingError, 409: ExistsError}
     kind = kinds.get(response.status_code, RefusedError)
     return kind(f"Toxiproxy refused {method} {path} with {response.status_code}: {reason}", response.status_code)

@@ -1,23 +1,28 @@
 """The command `ringcheck`: finds a subcommand, runs it, and turns errors into one sentence and an exit code."""
 
 import contextlib
+import errno
 import importlib
 import io
+import signal
 import sys
 import tempfile
+import threading
 import traceback
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import click
 
 from ringcheck.errors import RingcheckError
+from ringcheck.reports.console import silence_output
 from ringcheck.version import __version__
 
 COMMANDS = {
     "run": "Judge a store: start it, drive it under faults, say which requirements it keeps.",
     "check": "Judge histories again, offline.",
     "replay": "Carry the schedule of a history out again, and judge it.",
+    "explore": "Try schedules by the thousand on a simulated core, in virtual time.",
     "node": "Start one reference node.",
     "cluster": "Start a local cluster to play with.",
     "doctor": "Look whether this machine can carry a run.",
@@ -25,6 +30,12 @@ COMMANDS = {
 """Every subcommand with its line of help; the module `ringcheck.commands.NAME` is imported when it is called."""
 
 BUG = 4
+BROKEN_PIPE = 128 + signal.SIGPIPE
+"""As the shell has it for a program whose reader went away."""
+
+NO_ROOM = {errno.ENOSPC, errno.EDQUOT, errno.EIO, errno.EFBIG}
+"""What a disk answers that is full or broken."""
+
 INTERRUPTED = 130
 
 
@@ -72,7 +83,9 @@ def main(arguments: Sequence[str] | None = None) -> None:
 def code_of(arguments: Sequence[str] | None = None) -> int:
     """Run the command line and return its exit code; says in one sentence on stderr what went wrong."""
     try:
-        result = cli.main(arguments, prog_name="ringcheck", standalone_mode=False)
+        with _terminated_as_interrupted():
+            result = cli.main(arguments, prog_name="ringcheck", standalone_mode=False)
+            sys.stdout.flush()
     except RingcheckError as error:
         return _say(str(error), error.exit_code)
     except click.ClickException as error:
@@ -82,16 +95,38 @@ def code_of(arguments: Sequence[str] | None = None) -> int:
         return _say("Interrupted.", INTERRUPTED)
     except BrokenPipeError:
         # Whoever read our output has had enough of it (`ringcheck … | head`).
-        with contextlib.suppress(OSError):
-            sys.stdout.close()
-        return BUG
+        silence_output()
+        return BROKEN_PIPE
+    except OSError as error:
+        if error.errno not in NO_ROOM:
+            return _bug(error)
+        silence_output()
+        where = f" to {error.filename}" if error.filename else ""
+        return _say(f"Nothing more can be written{where}: {error.strerror}; make room, and try again.", BUG)
     except Exception as error:
-        return _say(
-            f"This is a bug in ringcheck, please report it: {type(error).__name__}: {_first_line(error)} "
-            f"(traceback in {_keep_traceback()}).",
-            BUG,
-        )
+        return _bug(error)
     return result if isinstance(result, int) else 0
+
+
+@contextlib.contextmanager
+def _terminated_as_interrupted() -> Iterator[None]:
+    """SIGTERM ends a command as Ctrl-C does, so that it cleans up; those that know better set handlers of their own."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    former = signal.signal(signal.SIGTERM, signal.default_int_handler)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, former)
+
+
+def _bug(error: Exception) -> int:
+    return _say(
+        f"This is a bug in ringcheck, please report it: {type(error).__name__}: {_first_line(error)} "
+        f"(traceback in {_keep_traceback()}).",
+        BUG,
+    )
 
 
 def _say(sentence: str, code: int) -> int:

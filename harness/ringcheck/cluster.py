@@ -2,7 +2,6 @@
 
 import asyncio
 import contextlib
-import os
 import shutil
 import tempfile
 import time
@@ -15,7 +14,7 @@ from ringcheck.errors import MachineError
 from ringcheck.history import Description
 from ringcheck.node import Node, make_node
 from ringcheck.schedule import Configuration
-from ringcheck.target import Target
+from ringcheck.target import Target, start_deadline_s
 from ringcheck_chaos.faults import CLIENT
 from ringcheck_chaos.links import Links
 from ringcheck_chaos.ports import HOST, NoPortsError, PortLease, lease
@@ -24,19 +23,7 @@ from ringcheck_chaos.proof import Proof
 from ringcheck_chaos.servers import start_server
 from ringcheck_chaos.toxiproxy import ServerChoice, Toxiproxy, ToxiproxyError
 
-START_DEADLINE_VARIABLE = "RINGCHECK_START_DEADLINE_S"
-START_DEADLINE_S = 20.0
-"""How long a node may take to become healthy, unless the environment variable says otherwise."""
-
 NETWORK_ANSWER_S = 5.0
-
-
-def start_deadline_s() -> float:
-    """Seconds that a node may take from its start to SERVING."""
-    try:
-        return float(os.environ.get(START_DEADLINE_VARIABLE, START_DEADLINE_S))
-    except ValueError:
-        return START_DEADLINE_S
 
 
 class Cluster:

@@ -86,7 +86,7 @@ class Conform:
         judgement = judge(history) if history else _nothing(schedule)
         if error:
             judgement = msgspec.structs.replace(judgement, broke=str(error))
-        self._record(judgement, path, time.monotonic() - began)
+        self._record(judgement, path if history else None, time.monotonic() - began)
         given_up = self._count(judgement, error)
         if history and (breaches := self._selected(judgement)):
             story = tell(history, breaches, path)
@@ -129,13 +129,13 @@ class Conform:
         except RingcheckError as error:
             return None, error
 
-    def _record(self, judgement: Judgement, path: Path, seconds: float) -> None:
+    def _record(self, judgement: Judgement, path: Path | None, seconds: float) -> None:
         if self._log:
             ended = ScheduleEnded(
                 time=now(),
                 worker=self._worker,
                 test=self._test,
-                history=str(path),
+                history="" if path is None else str(path),
                 seconds=seconds,
                 judgement=judgement,
             )

@@ -15,9 +15,8 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from pathlib import Path
-from types import FrameType
 from typing import Protocol
 
 import msgspec
@@ -28,13 +27,17 @@ from ringcheck.outcome import BROKE, Findings, Outcome
 from ringcheck.requirements import UnknownRequirementError, select
 from ringcheck.results import Results
 from ringcheck.simulation.loading import load_kit
-from ringcheck.target import Target
+from ringcheck.stopping import stop_signals
+from ringcheck.target import Target, start_deadline_s
 from ringcheck_chaos.toxiproxy import ToxiproxyError, find_server
 
 MARKER = "RINGCHECK_RUN"
 """Environment variable that every process of a run inherits; its value tells runs apart."""
 
 POLL_S = 0.05
+LARGEST_SEED = 2**64 - 1
+"""What fits into the seed of a NodeConfig."""
+
 GONE_S = 10.0
 """How long supervisors may take to clean up. They need well under a second, on a busy machine a few."""
 
@@ -103,14 +106,25 @@ def run(options: Options, listeners: Sequence[Listener] = ()) -> Outcome:
     findings = Findings(prepared.only)
     for listener in listeners:
         listener.began(prepared)
-    with _stop_signals() as stopped:
-        _follow(prepared, results, findings, listeners, stopped)
-    outcome = findings.outcome(seconds=time.monotonic() - began, interrupted=bool(stopped))
-    summary = msgspec.json.encode({"run": prepared, "outcome": outcome}, enc_hook=str)  # for the paths in it
-    results.summary.write_bytes(msgspec.json.format(summary) + b"\n")
+    with stop_signals() as stopped:
+        try:
+            _follow(prepared, results, findings, listeners, stopped)
+        except OSError as error:
+            findings.add_problem(_unwritten(results, error), BROKE)
+        outcome = findings.outcome(seconds=time.monotonic() - began, interrupted=bool(stopped))
+        try:
+            summary = msgspec.json.encode({"run": prepared, "outcome": outcome}, enc_hook=str)  # for the paths in it
+            results.summary.write_bytes(msgspec.json.format(summary) + b"\n")
+        except OSError as error:
+            findings.add_problem(_unwritten(results, error), BROKE)
+            outcome = findings.outcome(seconds=outcome.seconds, interrupted=bool(stopped))
     for listener in listeners:
         listener.ended(outcome)
     return outcome
+
+
+def _unwritten(results: Results, error: OSError) -> str:
+    return f"Not all results could be written to {results.folder}: {error.strerror}; make room, or name another folder."
 
 
 def _prepare(options: Options) -> Run:
@@ -138,6 +152,7 @@ def _check_live(options: Options, target: Target) -> None:
     except ToxiproxyError as error:
         raise UsageError(str(error)) from None
     target.check()
+    start_deadline_s()
 
 
 def _follow(run: Run, results: Results, findings: Findings, listeners: Sequence[Listener], stopped: list[int]) -> None:
@@ -240,19 +255,3 @@ def _complaint(code: int, log: Path) -> str:
     errors = [line for line in lines if "error" in line.lower()]
     said = (errors or lines or ["nothing"])[-1].strip()
     return f"The tests ended unexpectedly (pytest's code {code}); the log {log} says: {said}"
-
-
-@contextlib.contextmanager
-def _stop_signals() -> Iterator[list[int]]:
-    """Collect SIGINT and SIGTERM instead of dying of them."""
-    stopped: list[int] = []
-
-    def note(number: int, _frame: FrameType | None) -> None:
-        stopped.append(number)
-
-    former = {number: signal.signal(number, note) for number in (signal.SIGINT, signal.SIGTERM)}
-    try:
-        yield stopped
-    finally:
-        for number, handler in former.items():
-            signal.signal(number, handler)

@@ -30,7 +30,9 @@ async def wait_until_serving(
     seen = "it accepted no connection"
     while time.monotonic() < deadline:
         if not running():
-            raise TargetError(f"Node {node} ended while it was starting. {log()}")
+            raise TargetError(
+                f"Node {node} ended while it was starting; it must stay in the foreground until SIGTERM. {log()}"
+            )
         try:
             answer = await stub.Check(health_pb2.HealthCheckRequest(), timeout=ATTEMPT_S)
         except grpc.aio.AioRpcError as error:
@@ -40,6 +42,8 @@ async def wait_until_serving(
                 ) from None
             if error.code() is not grpc.StatusCode.UNAVAILABLE:
                 seen = f"its health check answered {error.code().name}"
+            elif "onnection refused" not in (error.details() or ""):
+                seen = "it accepts connections and does not answer them as a gRPC server does"
         else:
             if answer.status == SERVING:
                 return

@@ -54,6 +54,7 @@ def pytest_configure(config: pytest.Config) -> None:
 
         die_with_parent(parent)
     config.option.ringcheck_seed = _seed(config)
+    _command(config.option.ringcheck_target)
     if config.option.ringcheck_only:
         _selected(config)
     if config.option.ringcheck_events:
@@ -111,7 +112,7 @@ def _conform(pytestconfig: pytest.Config) -> Iterator["Conform"]:
 
     option = pytestconfig.option
     settings = Settings(
-        command=tuple(shlex.split(option.ringcheck_target)) if option.ringcheck_target else None,
+        command=_command(option.ringcheck_target),
         core=option.ringcheck_core,
         nodes=option.ringcheck_nodes,
         seed=option.ringcheck_seed,
@@ -162,6 +163,17 @@ def _seed(config: pytest.Config) -> int:
         return int(workerinput["ringcheck_seed"])
     given: int | None = config.option.ringcheck_seed
     return random.SystemRandom().randrange(2**32) if given is None else given
+
+
+def _command(target: str | None) -> tuple[str, ...] | None:
+    if not target:
+        return None
+    try:
+        return tuple(shlex.split(target))
+    except ValueError as error:
+        raise pytest.UsageError(
+            f"--ringcheck-target {target!r} is no command ({error}); quote it as in a shell."
+        ) from None
 
 
 def _selected(config: pytest.Config) -> tuple[str, ...]:

@@ -12,6 +12,7 @@ Nothing is overwritten and nothing is removed: earlier runs stay until the user 
 import contextlib
 import os
 import time
+from collections.abc import Sequence
 from pathlib import Path
 
 from ringcheck.errors import UsageError
@@ -30,18 +31,26 @@ class Results:
     @classmethod
     def create(cls, out: Path, seed: int) -> "Results":
         """Make a new folder below `out`; raises UsageError with one sentence if it cannot be written."""
-        stem = f"{time.strftime('%Y%m%d-%H%M%S')}-{seed}"
-        try:
-            out.mkdir(parents=True, exist_ok=True)
-            results = cls(_new_folder(out.absolute(), stem))
-            results.histories.mkdir()
-            results.events.mkdir()
-            _link(out / "latest", results.folder.name)
-        except OSError as error:
-            raise UsageError(
-                f"The results folder {out} cannot be written ({error.strerror}); name another one with --out DIR."
-            ) from None
-        return results
+        return cls(make_folder(out, f"{seed}", ("histories", "events")))
+
+
+def make_folder(out: Path, name: str, parts: Sequence[str]) -> Path:
+    """A new folder below `out`, called by the time and `name`, with these folders in it; `latest` links to it.
+
+    Raises UsageError with one sentence if it cannot be written.
+    """
+    stem = f"{time.strftime('%Y%m%d-%H%M%S')}-{name}"
+    try:
+        out.mkdir(parents=True, exist_ok=True)
+        folder = _new_folder(out.absolute(), stem)
+        for part in parts:
+            (folder / part).mkdir()
+        _link(out / "latest", folder.name)
+    except OSError as error:
+        raise UsageError(
+            f"The results folder {out} cannot be written ({error.strerror}); name another one with --out DIR."
+        ) from None
+    return folder
 
 
 def _new_folder(out: Path, stem: str) -> Path:

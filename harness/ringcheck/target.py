@@ -1,5 +1,7 @@
 """What is tested: a command that starts one node of somebody's implementation."""
 
+import contextlib
+import math
 import os
 import shlex
 import shutil
@@ -18,6 +20,22 @@ REFERENCE = ("-P", "-m", "ringcheck_reference", PLACEHOLDER)
 
 -P keeps a json.py in the user's folder from standing in for the library's.
 """
+
+
+START_DEADLINE_VARIABLE = "RINGCHECK_START_DEADLINE_S"
+START_DEADLINE_S = 20.0
+"""How long a node may take to become healthy, unless the environment variable says otherwise."""
+
+
+def start_deadline_s() -> float:
+    """Seconds that a node may take from its start to SERVING. Raises UsageError for what is no such number."""
+    given = os.environ.get(START_DEADLINE_VARIABLE, "")
+    if not given:
+        return START_DEADLINE_S
+    with contextlib.suppress(ValueError):
+        if 0 < (seconds := float(given)) < math.inf:
+            return seconds
+    raise UsageError(f"{START_DEADLINE_VARIABLE} is {given!r}; give a number of seconds above 0, or leave it out.")
 
 
 class Target(msgspec.Struct, frozen=True):

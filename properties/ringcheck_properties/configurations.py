@@ -3,11 +3,15 @@
 from hypothesis import strategies as st
 
 from ringcheck.schedule import Configuration
-from ringcheck_properties.picking import one_of, up_to
+from ringcheck_properties.picking import one_of
 
 MOST_NODES = 9
-INTERVALS_MS = (100, 200, 500, 2_000, 10_000)
+COPIES = (3, 1, 2, 2, 2, 3, 3, 3, 4, 5)
+"""Mostly so many that a lost disk is within the contract, and few enough that one is soon too few."""
+HANDOFF_MS = (200, 100, 500, 2_000, 10_000)
 """From quick to so slow that nothing is repaired while a schedule lasts: quick repair hides every lost copy."""
+ANTI_ENTROPY_MS = (500, 100, 2_000, 10_000, 10_000)
+"""Slower than handoff more often than not: what is told apart by them must be seen before they have evened it out."""
 GOSSIP_MS = (100, 200, 500, 1_000)
 REPLICA_MS = (50, 100, 250)
 REQUEST_MS = (1_000, 2_000, 4_000)
@@ -20,11 +24,10 @@ def configurations(draw: st.DrawFn) -> Configuration:
     """Clusters of 1 to 9 nodes; the deadlines that they promise follow from their intervals."""
     nodes = draw(one_of((3, 1, 2, 4, 5, 5, 5, 6, MOST_NODES)))
     hosts = _hosts(nodes, draw(one_of((0, 0, 0, 1))))
-    n = draw(up_to(min(5, len(set(hosts)) or nodes), 1)) if draw(up_to(3)) else min(3, nodes)
-    n = min(n, len(set(hosts)) or nodes)
-    r, w = (draw(one_of((min(2, n), 1, n))) for _ in range(2))
+    n = min(draw(one_of(COPIES)), len(set(hosts)) or nodes)
+    r, w = (draw(one_of((*[min(2, n)] * 3, 1, n))) for _ in range(2))
     weights = draw(one_of(((), (), tuple(1 + number % 3 for number in range(nodes)))))
-    gossip, handoff, anti_entropy = (draw(one_of(some)) for some in (GOSSIP_MS, INTERVALS_MS, INTERVALS_MS))
+    gossip, handoff, anti_entropy = (draw(one_of(some)) for some in (GOSSIP_MS, HANDOFF_MS, ANTI_ENTROPY_MS))
     replica, request = draw(one_of(REPLICA_MS)), draw(one_of(REQUEST_MS))
     return Configuration(
         nodes=nodes,

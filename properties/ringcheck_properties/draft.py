@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 import msgspec
 
-from ringcheck.schedule import Configuration, Schedule
+from ringcheck.schedule import Configuration, Schedule, Size
 from ringcheck_chaos.faults import Fault
 from ringcheck_properties.builder import Story, namespace_of
 from ringcheck_properties.swarm import Swarm
@@ -36,7 +36,7 @@ class Draft:
     """Steps so far; `seconds` estimates what they take, of the `budget` that there is.
 
     `salt` keeps the keys of different runs apart. `keys` may hold one several times, so that it is chosen more often;
-    values are filled up to one of `sizes`, in bytes.
+    values are filled up to one of `sizes`.
 
     Nothing here depends on an answer: what is "seen" is the operation, not what it returned.
     """
@@ -52,7 +52,7 @@ class Draft:
         seed: int = 0,
         salt: str = "",
         budget: float = SECONDS,
-        sizes: tuple[int, ...] = (0,),
+        sizes: tuple[Size, ...] = (0,),
     ) -> None:
         self._story = Story(name, configuration, seed=seed)
         self.swarm = swarm
@@ -99,7 +99,7 @@ class Draft:
         self.seen[key].append(Seen(self._story.get(key, through=through, client=client, r=quorum, wait=wait), client))
 
     def put(
-        self, key: str, *, through: str, client: int, context: int | None, quorum: int, wait: bool, size: int = 0
+        self, key: str, *, through: str, client: int, context: int | None, quorum: int, wait: bool, size: Size = 0
     ) -> None:
         """Write a value that is new for its key; with `twins`, other keys may hold the same."""
         self._puts[key] += 1

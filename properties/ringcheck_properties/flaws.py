@@ -4,6 +4,8 @@ from collections import defaultdict
 from collections.abc import Iterator
 
 from ringcheck.schedule import (
+    Backup,
+    CrashAfter,
     Delete,
     ExpectAnswer,
     ExpectSettled,
@@ -15,8 +17,10 @@ from ringcheck.schedule import (
     Operation,
     Put,
     Restart,
+    RollBack,
     Schedule,
     Settle,
+    Wipe,
 )
 from ringcheck_chaos.faults import CLIENT, directions
 
@@ -26,7 +30,12 @@ FOREIGN_CONTEXTS = "KV-10"
 
 def flaws(schedule: Schedule) -> list[str]:
     """Everything that is wrong with a schedule, one sentence each; empty when it is well-formed."""
-    return [*_of_operations(schedule), *_of_faults(schedule), *_of_expectations(schedule)]
+    return [
+        *_of_operations(schedule),
+        *_of_faults(schedule),
+        *_of_disks(schedule),
+        *_of_expectations(schedule),
+    ]
 
 
 def _of_operations(schedule: Schedule) -> Iterator[str]:
@@ -82,6 +91,34 @@ def _of_faults(schedule: Schedule) -> Iterator[str]:
                 down.clear()
     if active or down:
         yield f"it ends with faults {sorted(active)} in force and {sorted(down)} down"
+
+
+def _of_disks(schedule: Schedule) -> Iterator[str]:
+    """Disks may be lost within the contract: fewer than W nodes between two settles."""
+    nodes = set(schedule.configuration.node_ids)
+    copied: set[str] = set()
+    lost: set[str] = set()
+    for step in schedule.steps:
+        match step:
+            case CrashAfter(node=node, effects=effects):
+                if node not in nodes or effects < 0:
+                    yield f"{node} is to die after {effects} effects, which makes no sense"
+            case Backup(nodes=named):
+                copied |= set(named)
+            case Wipe(nodes=named):
+                lost |= set(named)
+                copied -= set(named)
+            case RollBack(nodes=named):
+                lost |= set(named) & copied
+                copied -= set(named)
+            case Settle():
+                lost.clear()
+            case _:
+                continue
+        if isinstance(step, Backup | Wipe | RollBack) and (not step.nodes or set(step.nodes) - nodes):
+            yield f"the disks of {step.nodes} are copied or lost, which are not nodes of the cluster"
+        if lost and len(lost) >= schedule.configuration.w:
+            yield f"{', '.join(sorted(lost))} lose their disks between two settles, and W is {schedule.configuration.w}"
 
 
 def _of_expectations(schedule: Schedule) -> Iterator[str]:

@@ -1,18 +1,29 @@
 """Moves that take a simulated world: lost and failing disks, single messages, clocks, deaths between two effects."""
 
-from typing import Literal
+from typing import Literal, get_args
 
-from ringcheck_chaos.faults import ClockSkew, DiskErrors, MessageFault
-from ringcheck_properties.draft import SETTLE_S, STUCK_S, Draft
-from ringcheck_properties.moves import Draw, Move, operate, talk
-from ringcheck_properties.picking import coins, one_of, some_of, up_to
+from ringcheck_chaos.faults import ClockSkew, DiskErrors, Isolate, MessageFault, Split
+from ringcheck_properties.draft import RESTART_S, SETTLE_S, STUCK_S, Draft
+from ringcheck_properties.moves import CLIENTS, Draw, Move, operate, talk
+from ringcheck_properties.picking import coins, one_of, order_of, some_of, up_to
 
-KINDS = ("", "write", "read", "forward", "handoff", "read-repair", "anti-entropy", "ping", "tree")
+Action = Literal["lose", "repeat", "delay"]
+KINDS = ("", "", "write", "write", "read", "read", "forward", "handoff", "read-repair", "anti-entropy", "ping", "tree")
 """Kinds of message, as `ringcheck.simulation.core` names them; none is any."""
-ACTIONS: tuple[Literal["lose", "repeat", "delay"], ...] = ("lose", "repeat", "delay")
+ACTIONS: tuple[Action, ...] = get_args(Action)
 EVERY = (1, 2, 3, 5)
 LATE_MS = (5, 60, 400, 3_000)
 """From being overtaken by the next message to coming when nobody waits any more."""
+MANY_KEYS = ("a", "b", "c", "d", "e", "f")
+NEWCOMER = CLIENTS
+"""A client who has seen nothing yet."""
+TWICE = 2
+LEAST_ECHO = 3
+"""The least quorum that lacks one node and has another one to count twice."""
+TRUSTED = 1.5
+"""Detection deadlines after which everybody knows who is there."""
+HOMECOMING = (TRUSTED, 3.0)
+"""Detection deadlines in which hints reach their homes, unless handoff is slow."""
 HALF_WAY = 12
 """So many effects at most until a node dies of itself."""
 
@@ -45,14 +56,110 @@ def back_up(draw: Draw, draft: Draft) -> None:
 
 
 def fail_disk(draw: Draw, draft: Draft) -> None:
-    """The writes of one disk fail, each or now and then, and clients go on."""
-    draft.inject(DiskErrors(node=draw(one_of(draft.nodes)), every=draw(one_of(EVERY))))
-    talk(draw, draft)
+    """The writes of one disk fail, each or now and then, and clients go on.
+
+    Or many keys are written, and another disk is lost: so a copy that was counted and never made is one too few.
+    """
+    node = draw(one_of(draft.nodes))
+    draft.inject(DiskErrors(node=node, every=draw(one_of(EVERY))))
+    if draw(coins):
+        talk(draw, draft)
+        return
+    for key in MANY_KEYS:
+        operate(draw, draft, running(draft), wait=False, key=key, kind="put", quorum=0)
+    draft.wait()
+    lose_one_of(draw, draft, tuple(other for other in draft.nodes if other != node))
+
+
+def lose_one_of(draw: Draw, draft: Draft, nodes: tuple[str, ...]) -> None:
+    """One of these nodes loses its disk, where that is within the contract."""
+    candidates = tuple(node for node in nodes if node in losable(draft, "wipes"))
+    if candidates:
+        draft.wipe(draw(one_of(candidates)))
+        draft.restart()
+
+
+def strand(draw: Draw, draft: Draft) -> None:
+    """Many keys are written where exactly W nodes are together; it heals, hints go home, and a home loses its disk.
+
+    So of some keys no home is among those together, and what two stand-ins keep must come to rest, wholly, at two.
+    """
+    w = draft.configuration.w
+    order = tuple(draw(order_of(draft.nodes)))
+    together, apart = order[:w], order[w:]
+    split = draft.inject(Split(how=draw(one_of(draft.swarm.cuts)), left=together, right=apart))
+    draft.pause(TRUSTED)
+    for key in MANY_KEYS:
+        operate(draw, draft, together, wait=False, key=key, kind="put", quorum=0)
+    draft.wait()
+    draft.heal(split)
+    draft.pause(draw(one_of(HOMECOMING)))
+    if draw(coins):
+        lose_one_of(draw, draft, apart)
+
+
+def rewrite(draw: Draw, draft: Draft) -> None:
+    """While a node is away keys are written, deleted and written again; then it hears of all of it, late."""
+    away, *others = draw(order_of(draft.nodes))
+    cut = draft.inject(Isolate(how=draw(one_of(draft.swarm.cuts)), node=away))
+    draft.pause(TRUSTED)
+    through = draw(one_of(tuple(others)))
+    keys = MANY_KEYS[: draw(one_of((2, 1)))]
+    for key in keys:
+        draft.put(key, through=through, client=NEWCOMER, context=None, quorum=0, wait=True)
+        seen = draft.seen[key][-1].operation
+        draft.delete(key, through=through, client=NEWCOMER, context=seen, quorum=0, wait=True)
+    draft.pause(draw(one_of((0.1, 1.5))))
+    for key in keys:
+        operate(draw, draft, (through,), wait=True, key=key, kind="put")
+    draft.heal(cut)
+
+
+def fall_back(draw: Draw, draft: Draft) -> None:
+    """A disk is copied, clients go on, all may come to rest; the copy takes its place, and somebody new writes.
+
+    Its node may restart in between, so that an identity that is kept on the disk comes back with it.
+    """
+    node = draw(one_of(undamaged(draft)))
+    keys = MANY_KEYS[: draw(one_of((4, 2, 1)))]
+    for key in keys:
+        operate(draw, draft, (node,), wait=True, key=key, kind="put")
+    draft.back_up((node,))
+    if draw(one_of((True, True, False))):
+        draft.kill((node,))
+        draft.restart()
+    for key in keys:
+        operate(draw, draft, (node,), wait=True, key=key, kind=draw(one_of(("put", "delete"))))
+    if draw(coins):
+        draft.settle()
+    draft.roll_back(node)
+    draft.restart()
+    for key in keys * TWICE:
+        operate(draw, draft, (node,), wait=True, key=key, kind="put", client=NEWCOMER)
+
+
+def undamaged(draft: Draft) -> tuple[str, ...]:
+    """The running nodes whose disk may be lost, within the contract."""
+    return tuple(node for node in running(draft) if draft.may_destroy(node))
+
+
+def echo(draw: Draw, draft: Draft) -> None:
+    """All answers arrive twice while one node is missing from a quorum: who counts answers has enough."""
+    quorum = draw(up_to(draft.configuration.n, LEAST_ECHO))
+    order = tuple(draw(order_of(draft.nodes)))
+    together, apart = order[: quorum - 1], order[quorum - 1 :]
+    split = draft.inject(Split(how=draw(one_of(draft.swarm.cuts)), left=together, right=apart))
+    draft.inject(MessageFault(action="repeat", answers=True, delay_ms=LATE_MS[0]))
+    draft.pause(TRUSTED)
+    for key in draft.keys:
+        operate(draw, draft, together, wait=False, key=key, quorum=quorum)
+    draft.wait()
+    draft.heal(split)
 
 
 def disturb_messages(draw: Draw, draft: Draft) -> None:
     """Single messages of a kind, or the answers to them, are lost, repeated or late, and clients go on."""
-    action = draw(one_of(ACTIONS))
+    action: Action = draw(one_of(ACTIONS))
     ends = ("", *draft.nodes)
     draft.inject(
         MessageFault(
@@ -99,7 +206,9 @@ def may_lose(draft: Draft) -> bool:
 
 LOSE = Move(lose, 0.3, may_lose)
 BACK_UP = Move(back_up, STUCK_S, lambda draft: "roll-backs" in draft.swarm.hardships and not draft.copied)
-FAIL_DISK = Move(fail_disk, STUCK_S, lambda draft: "disk errors" in draft.swarm.hardships)
+FAIL_DISK = Move(
+    fail_disk, STUCK_S + RESTART_S, lambda draft: "disk errors" in draft.swarm.hardships and bool(running(draft))
+)
 DISTURB_MESSAGES = Move(
     disturb_messages, STUCK_S, lambda draft: "messages" in draft.swarm.hardships and len(draft.nodes) > 1
 )
@@ -107,5 +216,22 @@ SKEW = Move(skew, STUCK_S, lambda draft: "clocks" in draft.swarm.hardships)
 DIE_HALF_WAY = Move(die_half_way, STUCK_S, lambda draft: "half-way" in draft.swarm.hardships and bool(running(draft)))
 REST = Move(rest, 4.0)
 OBSERVE = Move(observe, 0.01, lambda draft: draft.troubled)
+STRAND = Move(
+    strand, 3 * STUCK_S + RESTART_S, lambda draft: not draft.troubled and 0 < draft.configuration.w < len(draft.nodes)
+)
+FALL_BACK = Move(
+    fall_back,
+    2 * SETTLE_S,
+    lambda draft: "roll-backs" in draft.swarm.hardships and not draft.troubled and bool(undamaged(draft)),
+)
+REWRITE = Move(rewrite, 4 * STUCK_S, lambda draft: not draft.troubled and len(draft.nodes) > 1)
+ECHO = Move(
+    echo,
+    2 * STUCK_S,
+    lambda draft: "messages" in draft.swarm.hardships and not draft.troubled and draft.configuration.n >= LEAST_ECHO,
+)
 SETTLE_AGAIN = Move(lambda _, draft: draft.settle(), SETTLE_S, lambda draft: bool(draft.seen) and draft.troubled)
 """In virtual time a schedule may settle more than once."""
+
+OPENINGS = (STRAND, FALL_BACK, ECHO, FAIL_DISK, REWRITE)
+"""Episodes that many a schedule begins with: what they bring about, single moves hardly ever do."""

@@ -48,13 +48,25 @@ class Move:
         return (self.seconds == 0 or draft.affords(self.seconds)) and self.possible(draft)
 
 
-def operate(draw: Draw, draft: Draft, nodes: tuple[str, ...], *, wait: bool) -> str:
-    """One operation of one client through one of `nodes`; returns that node."""
-    key = draw(one_of(draft.keys))
+def operate(
+    draw: Draw,
+    draft: Draft,
+    nodes: tuple[str, ...],
+    *,
+    wait: bool,
+    key: str = "",
+    kind: str = "",
+    client: int | None = None,
+    quorum: int | None = None,
+) -> str:
+    """One operation of one client through one of `nodes`; returns that node. What is not given is drawn."""
+    key = key or draw(one_of(draft.keys))
     through = draw(one_of(nodes))
-    client = draw(up_to(CLIENTS - 1))
-    quorum = draw(one_of((0, 0, *range(1, draft.configuration.n + 1))))
-    kind = draw(one_of(("put", "put", "put", "get", "get", "delete")))
+    if client is None:
+        client = draw(up_to(CLIENTS - 1))
+    if quorum is None:
+        quorum = draw(one_of((0, 0, *range(1, draft.configuration.n + 1))))
+    kind = kind or draw(one_of(("put", "put", "put", "get", "get", "delete")))
     context = None if kind == "get" else _context(draw, draft, key, client)
     if kind == "put":
         size = draw(one_of(draft.sizes))

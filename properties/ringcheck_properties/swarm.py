@@ -56,8 +56,8 @@ def swarms(draw: st.DrawFn, nodes: int) -> Swarm:
 @kept
 @st.composite
 def hard_swarms(draw: st.DrawFn, nodes: int) -> Swarm:
-    """As `swarms`, with up to two hardships."""
-    hardships = draw(some_of(HARDSHIPS, 0, 2))
+    """As `swarms`, with some hardships."""
+    hardships = draw(some_of(HARDSHIPS, 1, 3))
     return replace(draw(swarms(nodes)), hardships=tuple(hardships))
 
 

@@ -20,8 +20,8 @@ from ringcheck_reference.core.effects import (
     PutHint,
     PutReplica,
     PutResult,
-    Reply,
     Result,
+    Send,
 )
 from ringcheck_reference.core.messages import (
     Caller,
@@ -43,7 +43,6 @@ from ringcheck_reference.core.messages import (
     Ping,
     Read,
     Replicate,
-    RequestBody,
     RootsQuery,
     Unsent,
 )
@@ -140,45 +139,44 @@ class SimulatedCore:
             seed=int.from_bytes(entropy[8:], "big"),
         )
         self.next_deadline = self.node.next_deadline
-        self._receive = self.node.receive
 
     # What happens to the node.
 
     def get(self, now: float, call: int, key: bytes, r: int) -> None:
         """See Core."""
-        self._carry_out(self._receive(now, CallId(call), ClientGet(key, r)))
+        self._carry_out(self.node.receive(now, CallId(call), ClientGet(key, r)))
 
     def put(self, now: float, call: int, key: bytes, value: bytes, context: bytes, w: int) -> None:
         """See Core."""
-        self._carry_out(self._receive(now, CallId(call), ClientPut(key, value, context, w)))
+        self._carry_out(self.node.receive(now, CallId(call), ClientPut(key, value, context, w)))
 
     def delete(self, now: float, call: int, key: bytes, context: bytes, w: int) -> None:
         """See Core."""
-        self._carry_out(self._receive(now, CallId(call), ClientDelete(key, context, w)))
+        self._carry_out(self.node.receive(now, CallId(call), ClientDelete(key, context, w)))
 
     def asked(self, now: float, caller: tuple[str, str, int], request: int, message: PeerRequest) -> None:  # noqa: ARG002
         """See Core."""
         sender = self._callers.get(caller)
         if sender is None:
             sender = self._callers[caller] = Caller(*caller)
-        self._carry_out(self._receive(now, sender, message))
+        self._carry_out(self.node.receive(now, sender, message))
 
     def answered(self, now: float, peer: str, request: int, message: PeerAnswer) -> None:  # noqa: ARG002
         """See Core."""
-        self._carry_out(self._receive(now, peer, message))
+        self._carry_out(self.node.receive(now, peer, message))
 
     def connected(self, now: float, peer: str, incarnation: str) -> None:
         """See Core."""
-        self._carry_out(self._receive(now, peer, PeerUp(Hello(peer, incarnation))))
+        self._carry_out(self.node.receive(now, peer, PeerUp(Hello(peer, incarnation))))
 
     def failed(self, now: float, peer: str, requests: Sequence[int], *, sent: bool) -> None:
         """See Core."""
-        self._carry_out(self._receive(now, peer, (Lost if sent else Unsent)(tuple(requests))))
+        self._carry_out(self.node.receive(now, peer, (Lost if sent else Unsent)(tuple(requests))))
 
     def persisted(self, now: float, token: int, *, durable: bool) -> None:
         """See Core."""
         news = Persisted(token) if durable else PersistFailed(token, "the disk refused the write")
-        self._carry_out(self._receive(now, self._own, news))
+        self._carry_out(self.node.receive(now, self._own, news))
 
     def tick(self, now: float) -> None:
         """See Core."""
@@ -226,14 +224,18 @@ class SimulatedCore:
         """What travels is the core's own envelope: nobody changes it, so the other side takes it as it is."""
         outside = self._outside
         for effect in effects:
-            if isinstance(effect, Persist):
+            if isinstance(effect, Send):
+                message = effect.message
+                if isinstance(message, PeerAnswer):
+                    outside.answer(effect.to, message.id, message)
+                else:
+                    body = message.body
+                    kind = KINDS.get(type(body)) or CAUSES[cast("Replicate", body).cause]
+                    outside.send(effect.to, message.id, message, kind)
+            elif isinstance(effect, Persist):
                 outside.persist(effect.token, [_row(write) for write in effect.writes])
-            elif isinstance(effect, Reply):
-                self._reply(effect.call, effect.result)
-            elif isinstance(message := effect.message, PeerAnswer):
-                outside.answer(effect.to, message.id, message)
             else:
-                outside.send(effect.to, message.id, message, kind_of(message.body))
+                self._reply(effect.call, effect.result)
 
     def _reply(self, call: CallId, result: Result) -> None:
         match result:
@@ -245,11 +247,6 @@ class SimulatedCore:
                 self._outside.reply(call, "OK")
             case Failure(code, message):
                 self._outside.reply(call, code.name, message)
-
-
-def kind_of(body: RequestBody) -> str:
-    """The word for a message in which faults name it."""
-    return KINDS.get(type(body)) or CAUSES[cast("Replicate", body).cause]
 
 
 def _row(write: PutReplica | PutHint | DropHint) -> tuple[Row, bytes | None, bytes | None]:

@@ -5,9 +5,13 @@
 The workload: N=3, R=W=2; gossip, handoff and anti-entropy once a second; 100 client operations a second, half of them
 Gets and half Puts that carry the context of their key's last Get, so that a key nearly always has one sibling. Clients
 ask for as much whatever the number of nodes, so what a cluster of more nodes costs beyond theirs is its own upkeep.
+
+Whatever else runs on the machine takes caches and cycles away, even from CPU time. So time is taken in slices, and
+both the median slice and the best one are shown; the best says what the code costs.
 """
 
 import itertools
+import statistics
 import time
 from collections import Counter
 from collections.abc import Callable, Sequence
@@ -25,6 +29,7 @@ KEYS = 300
 LEAD = 10
 """A key is read so many Puts before it is written: its context has arrived by then."""
 WARM_UP_S = 2.0
+SLICE_S = 2.0
 
 
 class Workload:
@@ -76,23 +81,30 @@ class Measurement:
         workload = Workload(cluster)
         workload.start()
         cluster.scheduler.run_for(WARM_UP_S)
-        messages, began = cluster.network.messages, time.process_time()
-        cluster.scheduler.run_for(seconds)
+        before = cluster.network.messages
+        slices = [_cpu_s(cluster) for _ in range(max(1, round(seconds / SLICE_S)))]
         self.nodes = nodes
-        self.cpu_s = (time.process_time() - began) / seconds
-        """For each simulated second."""
-        self.messages = (cluster.network.messages - messages) / seconds
+        self.messages = (cluster.network.messages - before) / (len(slices) * SLICE_S)
+        """For each simulated second, as the next two."""
+        self.median_s = statistics.median(slices) / SLICE_S
+        self.best_s = min(slices) / SLICE_S
         self.failures = workload.answers.total() - workload.answers["OK"]
 
 
 def report(measured: Measurement, first: Measurement) -> str:
     """One line of the table."""
-    growth = measured.cpu_s / first.cpu_s
+    growth = measured.best_s / first.best_s
     linear = measured.nodes / first.nodes
-    return (
-        f"{measured.nodes:5}  {measured.messages / measured.cpu_s:10,.0f}  {1 / measured.cpu_s:10.1f}  "
-        f"{measured.messages:10,.0f}  {growth:6.2f}  {linear:6.2f}  {measured.failures:8}"
-    )
+    costs = measured.median_s, measured.best_s
+    paces = "".join(f"{measured.messages / cost:14,.0f}{1 / cost:8.1f}" for cost in costs)
+    return f"{measured.nodes:5}{paces}{measured.messages:12,.0f}{growth:8.2f}{linear:8.2f}{measured.failures:10}"
+
+
+def _cpu_s(cluster: SimulatedCluster) -> float:
+    """The CPU time of one slice."""
+    began = time.process_time()
+    cluster.scheduler.run_for(SLICE_S)
+    return time.process_time() - began
 
 
 def _key(turn: int) -> bytes:
@@ -103,13 +115,15 @@ def _key(turn: int) -> bytes:
 @click.option("--nodes", multiple=True, type=int, default=(5, 3, 5, 10, 20, 50), help="One cluster for each.")
 @click.option("--seconds", default=30.0, show_default=True, help="How many simulated seconds are measured.")
 def main(nodes: Sequence[int], seconds: float) -> None:
-    """Print messages and simulated seconds for each CPU-second.
+    """Print messages and simulated seconds for each CPU-second, in the median slice and in the best.
 
-    `growth` is the cost of a simulated second over that of the smallest cluster, `nodes` the same for its nodes.
+    `growth` is the cost of a simulated second over that of the smallest cluster, `linear` what it would be if cost
+    grew like the number of nodes.
     """
     if any(number < 3 for number in nodes):
         raise click.UsageError("N is 3, so a cluster has at least 3 nodes.")
-    click.echo("nodes  messages/s  sim-secs/s  msgs/sim-s  growth   nodes  failures   (/s: for each CPU-second)")
+    click.echo("                 median            best, for each CPU-second")
+    click.echo("nodes      messages   sim-s      messages   sim-s  msgs/sim-s  growth  linear  failures")
     measurements = [Measurement(number, seconds) for number in nodes]
     smallest = min(measurements, key=lambda each: each.nodes)
     for measured in measurements:

@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from ringcheck.history import FORMAT
+
 if TYPE_CHECKING:
     from tests.e2e.conftest import Program
 
@@ -40,7 +42,7 @@ def test_a_history_of_a_newer_format(program: "Program", history: Path) -> None:
     """A file that a later version wrote is refused, with the advice to update."""
     header, rest = history.read_text().split("\n", 1)
     newer = program.folder / "newer.jsonl"
-    newer.write_text(header.replace('"format":1', '"format":99', 1) + "\n" + rest)
+    newer.write_text(header.replace(f'"format":{FORMAT}', '"format":99', 1) + "\n" + rest)
     assert_one_sentence(program("check", str(newer)), 2, "newer.jsonl", "99")
     assert_one_sentence(program("replay", str(newer)), 2, "newer.jsonl", "99")
 

@@ -1,5 +1,6 @@
 """The command line as a program: its help, its errors, its exit codes."""
 
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -56,6 +57,11 @@ def test_every_command_has_help(name: str) -> None:
         (("run", "--nodes", "none"), ("--nodes", "none")),
         (("run", "--nodes", "0"), ("--nodes", "0")),
         (("run", "--only", "KV-99"), ("KV-99", "KV-01")),
+        (("run", "--only", ""), ("no requirement ''", "DUR-01")),
+        (("run", "--seed", "9" * 40), ("--seed", "18446744073709551615")),
+        (("run", "--toxiproxy", "http://127.0.0.1:99999"), ("http://127.0.0.1:99999", "http://127.0.0.1:8474")),
+        (("run", "--core", "no_such_core"), ("no_such_core", "cannot be imported")),
+        (("run", "--core", "json", "--", "mynode", "{config}"), ("simulated world", "choose")),
         (("run", "--", "mynode", "--verbose"), ("{config}", "0 times")),
         (("run", "--toxiproxy", "/no/such/server"), ("/no/such/server",)),
     ],
@@ -100,6 +106,34 @@ def test_a_bug_of_ours_says_so_and_keeps_its_traceback(
     assert "bug in ringcheck" in said
     assert str(file) in said
     assert "KeyError" in file.read_text()
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="there is no /dev/full to write to")
+def test_output_that_cannot_be_written_is_told() -> None:
+    """A full disk behind standard output is one sentence and 4, not a bug of ours."""
+    with Path("/dev/full").open("w") as full:
+        done = subprocess.run(
+            [sys.executable, "-m", "ringcheck", "--version"],
+            stdout=full,
+            stderr=subprocess.PIPE,
+            text=True,
+            check=False,
+        )
+    assert done.returncode == 4
+    assert done.stderr == "ringcheck: Nothing more can be written: No space left on device; make room, and try again.\n"
+
+
+def test_sigterm_is_as_ctrl_c(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    """A command without handlers of its own cleans up and ends with 130; the handler from before is put back."""
+    before = signal.getsignal(signal.SIGTERM)
+
+    def terminated(*_: object, **__: object) -> None:
+        signal.raise_signal(signal.SIGTERM)
+
+    monkeypatch.setattr(cli.cli, "main", terminated)
+    assert cli.code_of(["check"]) == 130
+    assert "Interrupted." in capsys.readouterr().err
+    assert signal.getsignal(signal.SIGTERM) == before
 
 
 def test_ctrl_c_is_130(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:

@@ -26,7 +26,8 @@ def main() -> int:
     parser.add_argument("name", choices=BUGS, metavar="NAME", help="of the bug, as --list says it")
     parser.add_argument("config", type=Path, metavar="CONFIG", help="path of a NodeConfig in JSON")
     arguments = parser.parse_args()
-    return serve(arguments.config, BUGS[arguments.name].plant())
+    BUGS[arguments.name].plant()
+    return serve(arguments.config)
 
 
 if __name__ == "__main__":

@@ -10,7 +10,8 @@ from ringcheck.history_file import read_history
 from ringcheck.judging import judge
 from ringcheck.judging.verdict import Judgement, combine, tally
 from ringcheck.outcome import BREACH, BROKE, CONFORMS, INCONCLUSIVE, Outcome
-from ringcheck.reports.terminal import CONCLUSIONS, make_console, print_outcome
+from ringcheck.reports.console import make_console
+from ringcheck.reports.terminal import CONCLUSIONS, print_outcome
 from ringcheck.requirements import all_requirements
 
 

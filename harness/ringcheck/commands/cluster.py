@@ -29,7 +29,7 @@ QUORUM = 2
 @click.option("--toxiproxy", metavar="PATH|URL|embedded", help="Which Toxiproxy server to use.")
 @click.argument("target", nargs=-1, type=click.UNPROCESSED, metavar="[-- COMMAND … {config}]")
 def command(nodes: int, base_port: int | None, toxiproxy: str | None, target: tuple[str, ...]) -> None:
-    """Start a local cluster, say how to talk to it, and run it until Ctrl-C.
+    """Start a local cluster, say how to talk to it, and run it until Ctrl-C or SIGTERM; that is its end, exit code 0.
 
     COMMAND starts one node, as in `ringcheck run`; without it the nodes are the reference's. All data are
     gone when the cluster ends.

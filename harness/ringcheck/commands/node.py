@@ -30,7 +30,7 @@ NODE_ID = "n1"
 )
 @click.pass_context
 def command(context: click.Context, config: Path | None, listen: str, data: Path) -> NoReturn:
-    """Run one reference node until Ctrl-C or SIGTERM.
+    """Run one reference node until Ctrl-C or SIGTERM, which end it gracefully, with exit code 0.
 
     CONFIG holds a dynamo_node.v1.NodeConfig in protobuf's JSON mapping. Without it the node is a ring of its own,
     made by the options below.
@@ -40,6 +40,8 @@ def command(context: click.Context, config: Path | None, listen: str, data: Path
     elif given := [name for name in ("listen", "data") if _was_given(context, name)]:
         raise UsageError(f"{config} says already what --{given[0]} says; give one of the two.")
     address = _read(config).listen_address
+    if not address:
+        raise UsageError(f"{config} names no listen_address; give host and port there, as in 127.0.0.1:20100.")
     check_free(address)
     click.echo(f"A reference node listens on {address}; Ctrl-C ends it.", err=True)
     argv = Target.from_command().argv(config.absolute())
@@ -67,8 +69,9 @@ def _read(path: Path) -> config_pb2.NodeConfig:
     try:
         return json_format.Parse(path.read_text("utf-8"), config_pb2.NodeConfig())
     except (OSError, UnicodeDecodeError, json_format.ParseError) as error:
+        reason = " ".join(str(error).split())
         raise UsageError(
-            f"{path} holds no NodeConfig ({error}); give a file with a dynamo_node.v1.NodeConfig in JSON."
+            f"{path} holds no NodeConfig ({reason}); give a file with a dynamo_node.v1.NodeConfig in JSON."
         ) from None
 
 

@@ -13,7 +13,8 @@ from ringcheck.errors import UsageError
 from ringcheck.history_file import read_history
 from ringcheck.judging import judge
 from ringcheck.judging.verdict import Judgement
-from ringcheck.reports.terminal import make_console, print_outcome
+from ringcheck.reports.console import make_console
+from ringcheck.reports.terminal import print_outcome
 from ringcheck.requirements import all_requirements
 from ringcheck.target import Target
 
@@ -58,6 +59,8 @@ def command(
     click.echo(f"\nhistory: {path}")
     if simulated and not core:
         click.echo(likeness(earlier, again))
+    if earlier.footer is None:
+        click.echo(f"{history} was cut off, so what came after its last event is not in the comparison.")
     click.echo(comparison(breached(before), breached(after)))
     return outcome.exit_code
 

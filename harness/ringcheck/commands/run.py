@@ -4,15 +4,18 @@ from pathlib import Path
 
 import click
 
-from ringcheck.engine import Listener, Options, run, usual_workers
+from ringcheck.engine import LARGEST_SEED, Listener, Options, run, usual_workers
+from ringcheck.reports.console import make_console
 from ringcheck.reports.junit import JUnitReport
-from ringcheck.reports.terminal import TerminalReport, make_console
+from ringcheck.reports.terminal import TerminalReport
 
 
 @click.command("run")
 @click.option("--only", metavar="ID,…", help="Only these requirements, as in DUR-01,SIB-02.")
 @click.option("--nodes", type=click.IntRange(min=1), default=5, show_default=True, help="Nodes of a cluster.")
-@click.option("--seed", type=click.IntRange(min=0), help="Seed of all random choices; drawn and shown if not given.")
+@click.option(
+    "--seed", type=click.IntRange(0, LARGEST_SEED), help="Seed of all random choices; drawn and shown if not given."
+)
 @click.option(
     "--out",
     type=click.Path(path_type=Path),
@@ -65,7 +68,7 @@ def command(
     options = Options(
         command=target or None,
         core=core,
-        only=tuple(only.split(",")) if only else (),
+        only=() if only is None else tuple(filter(str.strip, only.split(","))) or ("",),
         nodes=nodes,
         seed=seed,
         schedules=schedules,

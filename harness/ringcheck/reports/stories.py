@@ -6,20 +6,24 @@ from pathlib import Path
 from ringcheck.errors import HistoryError
 from ringcheck.history_file import read_history
 from ringcheck.judging import explain
-from ringcheck.judging.verdict import Charge
+from ringcheck.judging.verdict import Breach, Charge
 
 
 def story(charge: Charge) -> str:
-    """What `ringcheck.judging.explain` says of the breach, and the commands that show it again.
+    """What is told of the breach, and the commands that show it again, as long as there is a history to show it."""
+    text = told(charge.history, charge.breach)
+    return f"{text}\n{commands(charge.history)}" if Path(charge.history).exists() else text
+
+
+def told(path: str, breach: Breach) -> str:
+    """What `ringcheck.judging.explain` says of a breach in the history at `path`.
 
     A history that cannot be read any more leaves what the judge said when it could.
     """
-    breach = charge.breach
     try:
-        history = read_history(Path(charge.history), partial=True)
+        return explain(read_history(Path(path), partial=True), breach)
     except HistoryError as error:
         return f"{breach.requirement}\n  expected  {breach.expected}\n  actual    {breach.actual}\n  ({error})"
-    return f"{explain(history, breach)}\n{commands(charge.history)}"
 
 
 def commands(path: str) -> str:

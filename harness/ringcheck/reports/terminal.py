@@ -9,6 +9,7 @@ from collections import Counter
 
 from rich import box
 from rich.console import Console
+from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
@@ -23,8 +24,8 @@ from ringcheck.requirements import all_requirements
 from ringcheck.version import __version__
 
 STYLES = {"pass": "green", "fail": "bold red", "inconclusive": "yellow", "skipped": "dim"}
-PLAIN_WIDTH = 120
-"""Columns where there is no terminal to say how many it has."""
+NARROW = 72
+"""Columns that the table of verdicts needs to be read with ease."""
 
 CONCLUSIONS = {
     CONFORMS: "conforms",
@@ -34,12 +35,6 @@ CONCLUSIONS = {
     BROKE: "the target or the environment broke",
     INTERRUPTED: "interrupted; this is what was found until then",
 }
-
-
-def make_console() -> Console:
-    """Standard output as wide as the terminal; without one, plain and of a fixed width."""
-    console = Console(highlight=False, markup=False, emoji=False)
-    return console if console.is_terminal else Console(highlight=False, markup=False, emoji=False, width=PLAIN_WIDTH)
 
 
 class TerminalReport:
@@ -90,7 +85,10 @@ def print_outcome(console: Console, outcome: Outcome) -> None:
 
 
 def _print_findings(console: Console, outcome: Outcome) -> None:
-    console.print(verdict_table(outcome.verdicts))
+    if console.width < NARROW:
+        print_verdict_lines(console, outcome.verdicts)
+    else:
+        console.print(verdict_table(outcome.verdicts))
     if outcome.unjudged:
         console.print(Text(f"Not judged by this version: {', '.join(outcome.unjudged)}"))
     if outcome.events:
@@ -115,17 +113,32 @@ def verdict_table(verdicts: tuple[Verdict, ...]) -> Table:
     table.add_column("what it says", ratio=1)
     for verdict in verdicts:
         requirement = all_requirements()[verdict.requirement]
-        says = requirement.sentence
-        if verdict.status in {"inconclusive", "skipped"} and verdict.reasons:
-            says = f"{says}\n{verdict.status}: {printable('; '.join(verdict.reasons[:3]))}"
         table.add_row(
             requirement.id,
             requirement.level,
             Text(_word(verdict), STYLES[verdict.status]),
             str(verdict.held) if verdict.held else "",
-            Text(says),
+            Text("\n".join((requirement.sentence, *_reasons(verdict)))),
         )
     return table
+
+
+def print_verdict_lines(console: Console, verdicts: tuple[Verdict, ...]) -> None:
+    """The same for a terminal that is too narrow for a table: nothing is left out, it takes more lines."""
+    for verdict in verdicts:
+        requirement = all_requirements()[verdict.requirement]
+        held = f", held {verdict.held}" if verdict.held else ""
+        head = Text(f"{requirement.id} {requirement.level} ")
+        console.print(head + Text(_word(verdict), STYLES[verdict.status]) + Text(held))
+        for line in (requirement.sentence, *_reasons(verdict)):
+            console.print(Padding(Text(line), (0, 0, 0, 2)))
+
+
+def _reasons(verdict: Verdict) -> tuple[str, ...]:
+    """Why nothing was verified, in a line."""
+    if verdict.status in {"inconclusive", "skipped"} and verdict.reasons:
+        return (f"{verdict.status}: {printable('; '.join(verdict.reasons[:3]))}",)
+    return ()
 
 
 def event_table(events: dict[str, int]) -> Table:
@@ -151,7 +164,8 @@ def conclusion(outcome: Outcome, run: Run) -> str:
     work = f"{schedules} in {outcome.seconds:.1f} s"
     end = f"seed {run.seed} · exit {outcome.exit_code}"
     verdicts = ", ".join(counts) or "nothing verified"
-    return f"\n{what}: {verdicts} · {work} · {end}\nhistories: {run.folder}/histories"
+    where = f"\nhistories: {run.folder}/histories" if outcome.schedules else ""
+    return f"\n{what}: {verdicts} · {work} · {end}{where}"
 
 
 def _word(verdict: Verdict) -> str:
@@ -162,7 +176,7 @@ def _word(verdict: Verdict) -> str:
 def _print_failure(console: Console, verdict: Verdict) -> None:
     word = _word(verdict)
     title = Text(f"\n{word.upper()} ", "bold red" if word == "fail" else "yellow")
-    console.print(title + Text(printable(story(verdict.charges[0]))), soft_wrap=True)
+    console.print(Text.assemble(title, printable(story(verdict.charges[0]))), soft_wrap=True)
     first, *others = verdict.charges
     for history, count in Counter(charge.history for charge in others).items():
         where = "the same history" if history == first.history else history

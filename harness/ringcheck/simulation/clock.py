@@ -1,7 +1,8 @@
 """Virtual time: a heap of moments, and the clocks that nodes go by."""
 
-import heapq
+import itertools
 from collections.abc import Callable
+from heapq import heappop, heappush
 from typing import Any
 
 ROUNDING_S = 1e-9
@@ -11,46 +12,46 @@ ROUNDING_S = 1e-9
 class Scheduler:
     """Carries out what was put down for later, in the order of its moments; equal ones in the order of putting down.
 
-    `now` is in seconds since the world began; it moves only in `run_until`.
+    `now` is in seconds since the world began; it moves only in `run_for` and `run_until`.
     """
 
     def __init__(self) -> None:
         self.now = 0.0
         self._heap: list[tuple[float, int, Callable[..., object], tuple[Any, ...]]] = []
-        self._count = 0
+        self._numbers = itertools.count()
 
     def at(self, moment: float, happening: Callable[..., object], *arguments: Any) -> None:
         """Let something happen at a moment; one that has passed counts as now."""
-        self._count += 1
-        heapq.heappush(self._heap, (moment, self._count, happening, arguments))
+        heappush(self._heap, (moment, next(self._numbers), happening, arguments))
 
     def later(self, seconds: float, happening: Callable[..., object], *arguments: Any) -> None:
         """Let something happen so much later."""
-        self._count += 1
-        heapq.heappush(self._heap, (self.now + seconds, self._count, happening, arguments))
+        heappush(self._heap, (self.now + seconds, next(self._numbers), happening, arguments))
 
     def run_for(self, seconds: float) -> None:
         """Let time pass."""
-        self.run_until(_never, self.now + seconds)
+        heap, deadline = self._heap, self.now + seconds
+        while heap and heap[0][0] <= deadline:
+            moment, _, happening, arguments = heappop(heap)
+            if moment > self.now:
+                self.now = moment
+            happening(*arguments)
+        self.now = max(self.now, deadline)
 
     def run_until(self, condition: Callable[[], bool], deadline: float) -> bool:
         """Let time pass until a condition holds, asked after each happening; False if it does not by the deadline."""
         if condition():
             return True
-        heap, pop = self._heap, heapq.heappop
+        heap = self._heap
         while heap and heap[0][0] <= deadline:
-            moment, _, happening, arguments = pop(heap)
+            moment, _, happening, arguments = heappop(heap)
             if moment > self.now:
                 self.now = moment
             happening(*arguments)
-            if condition is not _never and condition():
+            if condition():
                 return True
         self.now = max(self.now, deadline)
         return False
-
-
-def _never() -> bool:
-    return False
 
 
 class NodeClock:

@@ -1,8 +1,11 @@
 """A simulated cluster: nodes, links, a client's end, and what befalls them. All of it follows from one seed."""
 
 from collections.abc import Callable, Iterable, Sequence
+from heapq import heappop, heappush
 from pathlib import Path
 
+from dynamo_node.v1.config_pb2 import NodeConfig
+from dynamo_node.v1.node_pb2 import DescribeResponse
 from ringcheck.client import DEFINITE, PATIENCE, Answer, Failure, Reply
 from ringcheck.description import read_description
 from ringcheck.history import Description
@@ -12,7 +15,7 @@ from ringcheck.simulation.chance import Chance
 from ringcheck.simulation.clock import Scheduler
 from ringcheck.simulation.core import Caller, Kit
 from ringcheck.simulation.network import Network
-from ringcheck.simulation.node import Outcome, Request, SimulatedNode
+from ringcheck.simulation.node import CoreFailedError, Outcome, Request, SimulatedNode
 from ringcheck_chaos.faults import CLIENT, ClockSkew, DiskErrors, Fault, MessageFault, NetworkFault
 
 ADDRESS = "127.0.0.1:1"
@@ -33,13 +36,17 @@ class Clients:
         self._scheduler = scheduler
         self._open: dict[int, Done] = {}
         self._next = 1
+        self._deadlines: list[tuple[float, int]] = []
+        """A heap of its own: nearly all operations end long before, and would fill up the scheduler's."""
+        self._woken_at: float | None = None
 
     def send(self, network: Network, node: str, request: Request, patience_s: float, done: Done) -> None:
         """Ask a node; `done` hears how it ended, at the latest when patience has run out."""
         number, self._next = self._next, self._next + 1
         self._open[number] = done
         network.send(self, node, number, request, "client")
-        self._scheduler.later(patience_s, self._end, number, Failure("DEADLINE_EXCEEDED", "No answer came.", False))
+        heappush(self._deadlines, (self._scheduler.now + patience_s, number))
+        self._wake()
 
     def asked(self, caller: Caller, request: int, message: object) -> None:
         """Nobody asks clients."""
@@ -64,6 +71,21 @@ class Clients:
         if done := self._open.pop(number, None):
             done(answer)
 
+    def _wake(self) -> None:
+        """See that patience ends in time."""
+        if self._deadlines and (self._woken_at is None or self._deadlines[0][0] < self._woken_at):
+            self._woken_at = self._deadlines[0][0]
+            self._scheduler.at(self._woken_at, self._lose_patience, self._woken_at)
+
+    def _lose_patience(self, moment: float) -> None:
+        if moment != self._woken_at:
+            return
+        self._woken_at = None
+        while self._deadlines and (self._deadlines[0][0] <= moment or self._deadlines[0][1] not in self._open):
+            _, number = heappop(self._deadlines)
+            self._end(number, Failure("DEADLINE_EXCEEDED", "No answer came.", False))
+        self._wake()
+
 
 class SimulatedCluster:
     """Nodes n1, n2 and so on of one kit, all running.
@@ -84,7 +106,7 @@ class SimulatedCluster:
         self._clients = Clients(self.scheduler)
         for name in configuration.node_ids:
             config = node_config(name, configuration, address=ADDRESS, address_book={}, data=Path())
-            self.descriptions[name] = read_description(kit.describe(config), name, configuration)
+            self.descriptions[name] = read_description(_description(kit, config), name, configuration)
             self.nodes[name] = SimulatedNode(
                 config, kit, scheduler=self.scheduler, chance=self.chance, on_death=self._died
             )
@@ -139,3 +161,13 @@ class SimulatedCluster:
     def _died(self, node: SimulatedNode) -> None:
         if self.on_death is not None:
             self.on_death(node.name)
+
+
+def _description(kit: Kit, config: NodeConfig) -> DescribeResponse:
+    try:
+        described = kit.describe(config)
+    except (Exception, SystemExit) as error:
+        raise CoreFailedError(f"The core cannot describe itself: {type(error).__name__}: {error}") from error
+    if not isinstance(described, DescribeResponse):
+        raise CoreFailedError(f"The core describes itself by {described!r}; a DescribeResponse was expected.")
+    return described

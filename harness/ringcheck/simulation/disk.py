@@ -58,7 +58,8 @@ class Disk:
 
     def commit(self, batch: Batch) -> bool:
         """The batch has reached the disk; whether it was kept."""
-        assert self._waiting.popleft() is batch, "a disk writes in the order in which it is asked"
+        first = self._waiting.popleft()
+        assert first is batch, "a disk writes in the order in which it is asked"
         self._written += 1
         if any(self._written % every == 0 for every in self.errors):
             return False

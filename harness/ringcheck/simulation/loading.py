@@ -29,6 +29,12 @@ def load(name: str) -> Any:
     return found
 
 
+def settled_name(name: str) -> str:
+    """The name with the path of a file in it made absolute, so that it means the same from everywhere."""
+    place, colon, attribute = name.partition(":")
+    return f"{Path(place).absolute()}{colon}{attribute}" if place.endswith(".py") else name
+
+
 def load_kit(name: str) -> Kit:
     """The kit of that name. Raises UsageError, also for something that is none."""
     kit: Kit = load(name)
@@ -50,7 +56,7 @@ def _from_path(place: str) -> Any:
         return importlib.import_module(place)
     except ModuleNotFoundError as error:
         raise UsageError(f"{place} cannot be imported: {error}; install it, or name the path of a .py file.") from None
-    except Exception as error:
+    except (Exception, SystemExit) as error:
         raise UsageError(f"{place} cannot be imported: {type(error).__name__}: {error}.") from error
 
 
@@ -67,9 +73,12 @@ def _from_file(path: Path) -> Any:
     assert spec.loader is not None
     module = importlib.util.module_from_spec(spec)
     sys.modules[name] = module
+    sys.path.insert(0, str(path.parent))  # as for a script: its neighbours are found
     try:
         spec.loader.exec_module(module)
-    except Exception as error:
+    except (Exception, SystemExit) as error:
         del sys.modules[name]
         raise UsageError(f"{path} cannot be imported: {type(error).__name__}: {error}.") from error
+    finally:
+        sys.path.remove(str(path.parent))
     return module

@@ -1,13 +1,14 @@
 """What simulated nodes show of themselves, as the live world's `ringcheck.observe` sees it."""
 
+import contextlib
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 
 from ringcheck import merkle
 from ringcheck.codec import Codec
 from ringcheck.history import Counters, EntrySeen, HintSeen, NodeSeen, ReplicaSeen
 from ringcheck.simulation.core import Core, Entry
-from ringcheck.simulation.node import SimulatedNode
+from ringcheck.simulation.node import CoreFailedError, SimulatedNode
 
 HINTS_PENDING = "hints_pending"
 
@@ -15,12 +16,27 @@ HINTS_PENDING = "hints_pending"
 def look(
     nodes: Iterable[SimulatedNode], profiles: frozenset[str], codec: Codec, keys: Sequence[str]
 ) -> dict[str, NodeSeen]:
-    """What is seen of each node; `keys` are those whose preference lists are asked for."""
-    return {node.name: _look_into(node, profiles, codec, keys) for node in nodes}
+    """What is seen of each node; `keys` are those whose preference lists are asked for. Raises CoreFailedError."""
+    with _what_it_shows():
+        return {node.name: _look_into(node, profiles, codec, keys) for node in nodes}
 
 
 def seems_quiet(nodes: Sequence[SimulatedNode]) -> bool:
-    """A cheap first question: no hint is pending, and all views and roots are equal."""
+    """A cheap first question: no hint is pending, and all views and roots are equal. Raises CoreFailedError."""
+    with _what_it_shows():
+        return _seems_quiet(nodes)
+
+
+@contextlib.contextmanager
+def _what_it_shows() -> Iterator[None]:
+    try:
+        yield
+    except Exception as error:
+        said = f"{type(error).__name__}: {next(iter(str(error).splitlines()), 'no message')}"
+        raise CoreFailedError(f"What a core shows of itself cannot be used: {said}") from error
+
+
+def _seems_quiet(nodes: Sequence[SimulatedNode]) -> bool:
     if any(node.core.counters()[HINTS_PENDING] for node in nodes):
         return False
     if len({node.core.view_digest() for node in nodes}) > 1:
@@ -34,9 +50,9 @@ def seems_quiet(nodes: Sequence[SimulatedNode]) -> bool:
 
 def _look_into(node: SimulatedNode, profiles: frozenset[str], codec: Codec, keys: Sequence[str]) -> NodeSeen:
     core = node.core
-    members = core.members()
     inspected = "inspect" in profiles
     ring = "ring" in profiles
+    members = core.members() if inspected or ring else ()
     return NodeSeen(
         incarnation=node.incarnation if inspected else "",
         counters=_counters(core) if inspected else None,

@@ -1,8 +1,10 @@
 """One simulated node: a core with its disk and its clock. Carries out what the core asks for."""
 
 from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Any
 
+import grpc
 import msgspec
 
 from dynamo_node.v1.config_pb2 import NodeConfig
@@ -12,6 +14,8 @@ from ringcheck.simulation.core import Caller, Core, Kit, Write
 from ringcheck.simulation.disk import REPORT_S, Batch, Disk
 from ringcheck.simulation.network import Network
 from ringcheck_chaos.faults import CLIENT
+
+CODES = frozenset(code.name for code in grpc.StatusCode)
 
 
 class Request(msgspec.Struct, frozen=True):
@@ -100,7 +104,7 @@ class SimulatedNode:
         """Change how its clock runs."""
         self.clock.set(self._scheduler.now, rate=rate, jump=jump)
         if self.run is not None:
-            self.run.clock_changed()
+            self.run.wake()
 
     # An end of the network.
 
@@ -110,12 +114,12 @@ class SimulatedNode:
             if caller.node == CLIENT:
                 run.serve(caller, request, message)
             else:
-                run.tell(run.core.asked, caller, request, message)
+                run.hand_over(run.core.asked, caller, request, message)
 
     def answered(self, peer: str, request: int, message: object) -> None:
         """See End."""
         if (run := self.run) is not None:
-            run.tell(run.core.answered, peer, request, message)
+            run.hand_over(run.core.answered, peer, request, message)
 
     def connected(self, peer: str, incarnation: str) -> None:
         """See End."""
@@ -125,7 +129,7 @@ class SimulatedNode:
     def failed(self, peer: str, requests: Sequence[int], *, sent: bool) -> None:
         """See End."""
         if (run := self.run) is not None:
-            run.tell(run.core.failed, peer, requests, sent=sent)
+            run.tell(partial(run.core.failed, sent=sent), peer, requests)
 
 
 class Run:
@@ -150,16 +154,27 @@ class Run:
             self.core = kit.start(
                 config, self._node.disk.rows, self, incarnation=self._node.incarnation, entropy=entropy
             )
-        except Exception as error:
+        except (Exception, SystemExit) as error:  # a core that wants to exit must not end us
             raise CoreFailedError(_sentence(self._node.name, error)) from error
+        if not hasattr(self.core, "tick"):
+            raise CoreFailedError(f"The start of {self._node.name} gave {self.core!r}, which is no core.")
         self.tell(self.core.tick)
 
-    def tell(self, happened: Callable[..., None], *arguments: Any, **named: Any) -> None:
+    def tell(self, happened: Callable[..., None], *arguments: Any) -> None:
         """Tell the core what has happened, at this moment of its own clock."""
+        try:
+            happened(self._clock.read(self._scheduler.now), *arguments)
+        except (Exception, SystemExit) as error:  # a core that wants to exit must not end us
+            raise CoreFailedError(_sentence(self._node.name, error)) from error
+        if self.alive and self.core.next_deadline() != self._deadline:
+            self.wake()
+
+    def hand_over(self, arrived: Callable[..., None], sender: Any, request: int, message: object) -> None:
+        """Tell the core of a message: as `tell`, but shorter, since that is what happens most."""
         now, clock = self._scheduler.now, self._clock
         try:
-            happened(now if clock.is_true else clock.read(now), *arguments, **named)
-        except Exception as error:
+            arrived(now if clock.is_true else clock.read(now), sender, request, message)
+        except (Exception, SystemExit) as error:  # a core that wants to exit must not end us
             raise CoreFailedError(_sentence(self._node.name, error)) from error
         if self.alive and self.core.next_deadline() != self._deadline:
             self.wake()
@@ -184,31 +199,30 @@ class Run:
         self._deadline = deadline
         if deadline is None:
             return
+        if not isinstance(deadline, float | int) or deadline != deadline:
+            raise CoreFailedError(f"The core of {self._node.name} has {deadline!r} as its next deadline; give seconds.")
         moment = max(self._clock.moment(deadline), self._scheduler.now)
         if self._woken_at is None or moment < self._woken_at:
             self._woken_at = moment
             self._scheduler.at(moment, self._tick, moment)
 
-    def clock_changed(self) -> None:
-        """What the core was to be told then may be due at another moment."""
-        self.wake()
-
     # The core's surroundings.
 
     def send(self, to: str, request: int, message: object, kind: str) -> None:
         """See Surroundings."""
-        if self._acts():
+        if (self.alive and self._node.effects_left is None) or self._acts():
             self._network.send(self._node, to, request, message, kind)
 
     def answer(self, to: Caller, request: int, message: object) -> None:
         """See Surroundings."""
-        if self._acts():
+        if (self.alive and self._node.effects_left is None) or self._acts():
             self._network.answer(self._node, to, request, message)
 
     def persist(self, token: int, writes: Sequence[Write]) -> None:
         """See Surroundings."""
         if self._acts():
-            batch = Batch(token, writes)
+            # What the core does with its list afterwards is its own affair, as with any disk.
+            batch = Batch(token, tuple(writes))
             self._scheduler.at(self._node.disk.persist(batch), self._commit, batch)
 
     def reply(
@@ -216,9 +230,21 @@ class Run:
     ) -> None:
         """See Surroundings."""
         if self._acts():
-            caller, request = self._calls.pop(call)
+            asked = self._calls.pop(call, None)
+            if asked is None:
+                raise CoreFailedError(
+                    f"The core of {self._node.name} ends call {call}, which is not open; end each once."
+                )
             outcome = Outcome(code, message, tuple(values), context)
-            self._network.answer(self._node, caller, request, outcome)
+            self._check(outcome)
+            self._network.answer(self._node, *asked, outcome)
+
+    def _check(self, outcome: Outcome) -> None:
+        said = [*outcome.values, outcome.context]
+        if outcome.code not in CODES or not all(isinstance(each, bytes) for each in said):
+            raise CoreFailedError(
+                f"The core of {self._node.name} answers a client {outcome}; give the name of a gRPC status, and bytes."
+            )
 
     def _acts(self) -> bool:
         """Whether the next effect is carried out; a node that is to die between two effects dies here."""
@@ -247,8 +273,11 @@ class Run:
 
     def _report(self, token: int, durable: bool) -> None:
         if self.alive:
-            self.tell(self.core.persisted, token, durable=durable)
+            self.tell(partial(self.core.persisted, durable=durable), token)
 
 
-def _sentence(name: str, error: Exception) -> str:
-    return f"The core of {name} failed: {type(error).__name__}: {next(iter(str(error).splitlines()), 'no message')}"
+def _sentence(name: str, error: BaseException) -> str:
+    if isinstance(error, CoreFailedError):
+        return str(error)
+    said = next(iter(str(error).splitlines()), "no message").encode("utf-8", "backslashreplace").decode()
+    return f"The core of {name} failed: {type(error).__name__}: {said}"

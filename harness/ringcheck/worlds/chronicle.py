@@ -6,7 +6,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-from ringcheck.errors import UsageError
+from ringcheck.errors import MachineError, UsageError
 from ringcheck.history import Event, Footer, Header, History
 from ringcheck.history_file import HistoryWriter
 
@@ -51,7 +51,10 @@ class Chronicle:
     def write(self, event: Event) -> None:
         """Something happened."""
         if self._writer:
-            self._writer.write(event)
+            try:
+                self._writer.write(event)
+            except OSError as error:
+                raise MachineError(f"The history cannot be written on: {error.strerror}; make room.") from None
         self._events.append(event)
         if self._on_event:
             self._on_event(event)

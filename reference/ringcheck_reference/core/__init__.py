@@ -4,6 +4,7 @@ Two rules. Everything that decides what the node says or stores lives here. Noth
 a number, awaits or touches a disk: time, seed and the results of I/O come in as arguments, and what is to be
 done goes out as a list of effects, in the order in which it must happen.
 
+    values                    how plain data is made
     versions, encoding        dots, contexts, states: the algebra, and its bytes
     ring, merkle, quorum      pure structures, each readable on its own
     messages, effects, views  what goes in, what comes out, what the node shows of itself

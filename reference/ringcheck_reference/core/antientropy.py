@@ -145,7 +145,7 @@ class AntiEntropyRound(Conversation):
         self._desk = desk
         self._round = 0
         self._running: dict[NodeId, Exchange] = {}
-        self._shared = {peer: self._partitions_shared_with(peer) for peer in desk.peers}
+        self._shared = {peer: shared for peer in desk.peers if (shared := self._partitions_shared_with(peer))}
 
     def on_time(self) -> None:
         """One round."""
@@ -154,7 +154,7 @@ class AntiEntropyRound(Conversation):
         for peer, partitions in self._shared.items():
             running = self._running.get(peer)
             ours_to_ask = (desk.own < peer) == (self._round % 2 == 0)
-            if ours_to_ask and partitions and desk.peers[peer].heard and (running is None or running.closed):
+            if ours_to_ask and desk.peers[peer].heard and (running is None or running.closed):
                 self._running[peer] = Exchange(desk, peer, partitions)
                 self._running[peer].start()
         desk.wake(self, desk.now + desk.config.anti_entropy_interval)

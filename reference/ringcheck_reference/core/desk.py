@@ -67,7 +67,8 @@ class Desk:
         self._next_alarm = 0
         self._asked: dict[int, tuple[NodeId, Conversation | None]] = {}
         self._staged: dict[int, _Staged] = {}
-        self._alarms: list[tuple[float, int, Conversation]] = []
+        self.alarms: list[tuple[float, int, Conversation]] = []
+        """A heap; those of closed conversations are dead, and dropped when they come to the front."""
 
     # Asking and answering.
 
@@ -174,16 +175,15 @@ class Desk:
     def wake(self, conversation: Conversation, at: float) -> None:
         """Call the conversation's on_time at `at`, unless it is closed by then."""
         self._next_alarm += 1
-        heapq.heappush(self._alarms, (at, self._next_alarm, conversation))
+        heapq.heappush(self.alarms, (at, self._next_alarm, conversation))
 
     def next_alarm(self) -> float | None:
         """When the next conversation is to be woken."""
-        alarms = self._alarms
-        while alarms and alarms[0][2].closed:
-            heapq.heappop(alarms)
-        return alarms[0][0] if alarms else None
+        while self.alarms and self.alarms[0][2].closed:
+            heapq.heappop(self.alarms)
+        return self.alarms[0][0] if self.alarms else None
 
     def ring_alarms(self) -> None:
         """Wake everyone whose time has come."""
         while (at := self.next_alarm()) is not None and at <= self.now:
-            heapq.heappop(self._alarms)[2].on_time()
+            heapq.heappop(self.alarms)[2].on_time()

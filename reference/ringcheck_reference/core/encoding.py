@@ -31,7 +31,7 @@ _U64: Final = struct.Struct(">Q")
 _REMEMBERED: Final = 4096
 """How many states, contexts and digests of keys are remembered, each."""
 _SMALL: Final = 2048
-"""Only what has at most so many bytes is: some twenty megabytes in all, at worst."""
+"""Only what has at most so many bytes is: some tens of megabytes in all, at worst."""
 
 
 class MalformedContext(ValueError):  # noqa: N818 - what was found, in plain words

@@ -32,12 +32,18 @@ class Tree:
     def __init__(self) -> None:
         self._buckets: dict[int, dict[bytes, bytes]] = {}
         self._changed: set[int] = set()
-        self._levels = [[ZERO] * size for size in LEVEL_SIZES]
+        self._level2: dict[int, list[bytes]] = {}
+        """The hashes below each inner node that has any, 64 each."""
+        self._level1 = [ZERO] * _FANOUT
+        self._root = ZERO
 
     def put(self, key: bytes, state: bytes) -> None:
         """Set the leaf of `key`."""
         index = bucket(key)
-        self._buckets.setdefault(index, {})[key] = leaf(key, state)
+        entries = self._buckets.get(index)
+        if entries is None:
+            entries = self._buckets[index] = {}
+        entries[key] = leaf(key, state)
         self._changed.add(index)
 
     @property
@@ -45,7 +51,7 @@ class Tree:
         """32 bytes, zero without keys."""
         if self._changed:
             self._refresh()
-        return self._levels[0][0]
+        return self._root
 
     def nodes(self, level: int, indexes: Iterable[int] = ()) -> tuple[bytes, ...]:
         """Hashes of one level in the order of `indexes`, or of the whole level; ValueError if out of range."""
@@ -56,8 +62,7 @@ class Tree:
         if any(not 0 <= index < size for index in wanted):
             raise ValueError(f"level {level} has nodes 0 to {size - 1} only")
         self._refresh()
-        known = self._levels[level]
-        return tuple([known[index] for index in wanted])
+        return tuple([self._node(level, index) for index in wanted])
 
     def leaves(self, buckets: Iterable[int]) -> Iterator[tuple[bytes, bytes]]:
         """(key, leaf) of every key in these buckets, bucket by bucket, by key; unknown buckets are empty."""
@@ -74,14 +79,26 @@ class Tree:
     def _refresh(self) -> None:
         if not self._changed:
             return
-        top, inner, outer = self._levels
+        parents = set()
         for index in self._changed:
+            parent, child = divmod(index, _FANOUT)
+            if parent not in self._level2:
+                self._level2[parent] = [ZERO] * _FANOUT
             leaves = self._buckets[index]
-            outer[index] = hashlib.sha256(b"".join([leaves[key] for key in sorted(leaves)])).digest()
-        for parent in {index // _FANOUT for index in self._changed}:
-            inner[parent] = _combine(outer[parent * _FANOUT : (parent + 1) * _FANOUT])
-        top[0] = _combine(inner)
+            self._level2[parent][child] = hashlib.sha256(b"".join([leaves[key] for key in sorted(leaves)])).digest()
+            parents.add(parent)
+        for parent in parents:
+            self._level1[parent] = _combine(self._level2[parent])
+        self._root = _combine(self._level1)
         self._changed.clear()
+
+    def _node(self, level: int, index: int) -> bytes:
+        if level == 0:
+            return self._root
+        if level == 1:
+            return self._level1[index]
+        parent, child = divmod(index, _FANOUT)
+        return self._level2[parent][child] if parent in self._level2 else ZERO
 
 
 def _combine(children: Iterable[bytes]) -> bytes:

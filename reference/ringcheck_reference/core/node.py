@@ -1,5 +1,6 @@
 """The node: hands each message to its conversation, and gives back the effects."""
 
+import math
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -31,7 +32,7 @@ from .messages import (
     Unsent,
 )
 from .replica import OwnReplica, ReplicaRows
-from .ring import Ring
+from .ring import ring_of
 from .serving import serve
 from .storing import Storing
 from .views import HintEntry, RingView, Scan, Status
@@ -60,13 +61,15 @@ class Node:
         incarnation: str,
         seed: int,
     ) -> None:
-        ring = Ring(config.members, config.n, config.partition_count)
+        ring = ring_of(config.members, config.n, config.partition_count)
         self._ring = ring
         self._desk = Desk(config, ring, OwnReplica(replica, ring), Hints(hints), incarnation)
         self._clients = Clients(self._desk, Mint(actor))
         self._chance = Chance(seed, config.node_id)
         self._started = False
         self._due: float | None = 0.0
+        self._late = -math.inf
+        """A call after this moment finds a node that has not begun yet, or that did not run for a while."""
         self._handlers: Mapping[type, Handler] = {
             ClientGet: self._clients.get,
             ClientPut: self._clients.write,
@@ -82,13 +85,17 @@ class Node:
 
     def receive(self, now: float, sender: Sender, message: Message) -> list[Effect]:
         """Take one message in. `now` is in seconds, on any clock that never goes back."""
-        self._enter(now)
+        self._desk.now = now
+        if now > self._late:
+            self._begin_or_come_late()
         self._handlers[type(message)](sender, message)
         return self._leave()
 
     def tick(self, now: float) -> list[Effect]:
         """Do what is due at `now`."""
-        self._enter(now)
+        self._desk.now = now
+        if now > self._late:
+            self._begin_or_come_late()
         self._desk.ring_alarms()
         return self._leave()
 
@@ -166,14 +173,12 @@ class Node:
             raise ValueError(f"there is no partition {partition}; there are {self._ring.partition_count}, from 0")
         return partition
 
-    def _enter(self, now: float) -> None:
-        due, desk = self._due, self._desk
-        desk.now = now
+    def _begin_or_come_late(self) -> None:
         if not self._started:
             self._started = True
             self._start()
-        elif due is not None and now - due > STALL:
-            desk.peers.excuse(now - due)
+        elif self._due is not None:
+            self._desk.peers.excuse(self._desk.now - self._due)
 
     def _start(self) -> None:
         """Probe at once; the rounds begin at moments of each node's own, so that a cluster does not beat in time."""
@@ -184,6 +189,10 @@ class Node:
 
     def _leave(self) -> list[Effect]:
         desk = self._desk
-        self._due = desk.next_alarm()
+        alarms = desk.alarms
+        # Nearly always the first alarm is still wanted.
+        due = alarms[0][0] if alarms and not alarms[0][2].closed else desk.next_alarm()
+        self._due = due
+        self._late = math.inf if due is None else due + STALL
         effects, desk.effects = desk.effects, []
         return effects

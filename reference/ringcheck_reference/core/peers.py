@@ -1,6 +1,5 @@
 """What this node believes of the other members. Wrong beliefs cost a hint or a detour, never data."""
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 
 from .messages import NodeId
@@ -23,37 +22,28 @@ class Peer:
     """When the first request was sent that neither it nor any later one has been answered."""
 
 
-class Peers:
-    """The other members of `ring`, and who of them can be reckoned with."""
+class Peers(dict[NodeId, Peer]):
+    """The other members of `ring` by id, and who of them can be reckoned with."""
 
     def __init__(self, own: NodeId, ring: Ring) -> None:
+        super().__init__((member.id, Peer()) for member in ring.members if member.id != own)
         self._own = own
         self._ring = ring
-        self._peers = {member.id: Peer() for member in ring.members if member.id != own}
         self._reachable: tuple[NodeId, ...] | None = ()
-
-    def __iter__(self) -> Iterator[NodeId]:
-        return iter(self._peers)
-
-    def __getitem__(self, node: NodeId) -> Peer:
-        return self._peers[node]
-
-    def __contains__(self, node: object) -> bool:
-        return node in self._peers
 
     def trusts(self, node: NodeId) -> bool:
         """Whether a request to `node` is worth waiting for. A node trusts itself."""
-        return node == self._own or self._peers[node].trusted
+        return node == self._own or self[node].trusted
 
     def asked(self, node: NodeId, now: float) -> None:
         """A request goes to `node`."""
-        peer = self._peers[node]
+        peer = self[node]
         if peer.waiting_since is None:
             peer.waiting_since = now
 
     def heard_from(self, node: NodeId) -> None:
         """An answer came. One answer clears all that waits: a single slow disk write is no silence."""
-        peer = self._peers[node]
+        peer = self[node]
         peer.waiting_since = None
         if not peer.heard:
             peer.trusted = peer.heard = True
@@ -61,7 +51,7 @@ class Peers:
 
     def suspect(self, node: NodeId) -> None:
         """A request could not be sent, was lost, or waited too long."""
-        peer = self._peers[node]
+        peer = self[node]
         peer.trusted = peer.heard = False
         peer.reachable = ()
         self._reachable = None
@@ -70,27 +60,27 @@ class Peers:
         """Who owes an answer for `timeout` seconds or longer."""
         return [
             node
-            for node, peer in self._peers.items()
+            for node, peer in self.items()
             if peer.waiting_since is not None and peer.waiting_since + timeout <= now
         ]
 
     def waiting_since(self) -> float | None:
         """When the oldest unanswered request to a trusted peer was sent."""
         return min(
-            (peer.waiting_since for peer in self._peers.values() if peer.trusted and peer.waiting_since is not None),
+            (peer.waiting_since for peer in self.values() if peer.trusted and peer.waiting_since is not None),
             default=None,
         )
 
     def excuse(self, gap: float) -> None:
         """This node itself did not run for `gap` seconds; who answered then has not been heard yet."""
-        for peer in self._peers.values():
+        for peer in self.values():
             if peer.waiting_since is not None:
                 peer.waiting_since += gap
 
     def reachable(self) -> tuple[NodeId, ...]:
         """Who has answered this node lately, sorted: what its Pong reports."""
         if self._reachable is None:
-            self._reachable = tuple(sorted(node for node, peer in self._peers.items() if peer.heard))
+            self._reachable = tuple(sorted(node for node, peer in self.items() if peer.heard))
         return self._reachable
 
     def can_gather(self, node: NodeId, machines: int) -> bool:
@@ -98,7 +88,7 @@ class Peers:
         if node == self._own:
             reached = self.reachable()
         else:
-            peer = self._peers[node]
+            peer = self[node]
             if not (peer.heard and peer.incarnation):
                 return False
             reached = peer.reachable

@@ -22,29 +22,34 @@ class Quorum:
         self._machine = machine
         self._awaited: set[Copy] = set()
         self._acknowledged: set[Copy] = set()
-        self._held: set[NodeId] = set()
+        self.held: set[NodeId] = set()
+        """The home nodes for which some node has acknowledged a copy."""
+        self._most: int | None = None
+        """How many can count if every awaited answer comes; None = to be counted again."""
 
     def expect(self, node: NodeId, home: NodeId) -> None:
         """`node` has been asked to hold a copy for `home`."""
         self._awaited.add((node, home))
+        self._most = None
 
     def acknowledge(self, node: NodeId, home: NodeId) -> None:
         """`node` holds it durably. Saying so again changes nothing."""
-        self._awaited.discard((node, home))
-        self._acknowledged.add((node, home))
-        self._held.add(home)
+        copy = (node, home)
+        if copy in self._awaited:
+            self._awaited.remove(copy)
+        else:
+            self._most = None
+        self._acknowledged.add(copy)
+        self.held.add(home)
 
     def give_up(self, node: NodeId, home: NodeId) -> None:
         """`node` will not say that it holds it. What is acknowledged stays."""
         self._awaited.discard((node, home))
+        self._most = None
 
     def is_awaited(self, node: NodeId, home: NodeId) -> bool:
         """Whether an answer may still come."""
         return (node, home) in self._awaited
-
-    def is_held(self, home: NodeId) -> bool:
-        """Whether some node has acknowledged a copy for `home`."""
-        return home in self._held
 
     @property
     def enough(self) -> bool:
@@ -54,7 +59,9 @@ class Quorum:
     @property
     def hopeless(self) -> bool:
         """Whether it stays too few even if every awaited answer comes."""
-        return self._size(self._acknowledged | self._awaited) < self.needed
+        if self._most is None:
+            self._most = self._size(self._acknowledged | self._awaited)
+        return self._most < self.needed
 
     def _size(self, copies: Collection[Copy]) -> int:
         """The size of the largest matching of machines and homes (augmenting paths)."""

@@ -1,7 +1,7 @@
 """The node's own replica: durable states by key, what is on its way to them, and a Merkle tree a partition."""
 
 from collections.abc import Iterable
-from typing import Protocol
+from typing import Final, Protocol
 
 from .encoding import encode_state
 from .merkle import ZERO, Tree
@@ -9,6 +9,9 @@ from .overlay import Overlay
 from .ring import Ring
 from .versions import State
 from .views import Entry, Scan
+
+_NO_TREE: Final = Tree()
+"""Stands for every partition of which nothing is held; it is only read."""
 
 
 class ReplicaRows(Protocol):
@@ -41,11 +44,11 @@ class OwnReplica(Overlay[bytes]):
     def root(self, partition: int) -> bytes:
         """The partition's root, zero without keys."""
         tree = self._trees.get(partition)
-        return tree.root if tree else ZERO
+        return ZERO if tree is None else tree.root
 
     def tree(self, partition: int) -> Tree:
         """The partition's tree, to read from."""
-        return self._trees.get(partition) or Tree()
+        return self._trees.get(partition, _NO_TREE)
 
     def partitions(self) -> list[int]:
         """The partitions of which any key is held, sorted."""
@@ -57,7 +60,11 @@ class OwnReplica(Overlay[bytes]):
         return Scan(self.root(partition), entries)
 
     def _plant(self, key: bytes, state: bytes) -> None:
-        self._trees.setdefault(self._ring.partition(key), Tree()).put(key, state)
+        partition = self._ring.partition(key)
+        tree = self._trees.get(partition)
+        if tree is None:
+            tree = self._trees[partition] = Tree()
+        tree.put(key, state)
 
 
 def entry(key: bytes, state: State) -> Entry:

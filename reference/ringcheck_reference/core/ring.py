@@ -9,7 +9,7 @@ members, hence a change of members moves little.
 
 import hashlib
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import cached_property, lru_cache
 
 from .config import Member
@@ -30,15 +30,14 @@ class Ring:
         self.members = tuple(sorted(members, key=lambda member: member.id))
         self.partition_count = partition_count
         self._machines = {member.id: member.machine for member in self.members}
+        self.machine: Callable[[NodeId], str] = self._machines.__getitem__
+        """The physical machine of a node."""
         self._ranking = [self._ranked(partition) for partition in range(partition_count)]
         self.owners = self._choose_owners(min(n, len(set(self._machines.values()))))
-        self._partition = lru_cache(maxsize=4096)(self._locate)
+        self.partition: Callable[[bytes], int] = lru_cache(maxsize=4096)(self._locate)
+        """The partition of a key: floor(place * Q / 2^64)."""
         self._lists = [self._with_fallbacks(partition) for partition in range(partition_count)]
         self._fallbacks = [nodes[len(homes) :] for nodes, homes in zip(self._lists, self.owners, strict=True)]
-
-    def partition(self, key: bytes) -> int:
-        """The partition of `key`: floor(place * Q / 2^64)."""
-        return self._partition(key)
 
     def homes(self, key: bytes) -> tuple[NodeId, ...]:
         """The home nodes of `key`, first owner first: min(N, hosts) ids on as many hosts."""
@@ -51,10 +50,6 @@ class Ring:
     def fallbacks(self, key: bytes) -> tuple[NodeId, ...]:
         """The preference list without the home nodes."""
         return self._fallbacks[self.partition(key)]
-
-    def machine(self, node: NodeId) -> str:
-        """The physical machine of `node`."""
-        return self._machines[node]
 
     def __contains__(self, node: object) -> bool:
         return node in self._machines
@@ -103,6 +98,12 @@ class Ring:
 
     def _is_apart(self, node: NodeId, chosen: Sequence[NodeId]) -> bool:
         return all(self._machines[node] != self._machines[other] for other in chosen)
+
+
+@lru_cache(maxsize=32)
+def ring_of(members: tuple[Member, ...], n: int, partition_count: int) -> Ring:
+    """The ring of these members, which never changes: choosing owners takes longer than all else that a start does."""
+    return Ring(members, n, partition_count)
 
 
 def _score(text: str, member: Member) -> float:

@@ -82,7 +82,7 @@ class Context:
             for actor, top in other.vector:
                 if tops.get(actor, 0) < top:
                     return False
-        return all(map(self.covers, other.loose))
+        return not other.loose or all(map(self.covers, other.loose))
 
     def join(self, other: Self) -> Self:
         """The union of both sets."""
@@ -146,15 +146,18 @@ class State:
 
         A version stays when both hold it, or when the side that lacks it has not seen it.
         """
-        if self is other or not other.context:
+        ours, theirs = self.context, other.context
+        if self is other or not (theirs.vector or theirs.loose):
             return self
-        if not self.context:
+        if not (ours.vector or ours.loose):
             return other
+        if theirs.includes(ours) and not any(ours.covers(version.dot) for version in other.versions):
+            return other  # They know all that we do, and all that they hold is news: the usual case, a later write.
         versions = self._kept_beside(other)
-        context = self.context.join(other.context)
-        if context is self.context and versions == self.versions:
+        context = ours.join(theirs)
+        if context is ours and versions == self.versions:
             return self
-        if context is other.context and versions == other.versions:
+        if context is theirs and versions == other.versions:
             return other
         return type(self)(versions, context)
 

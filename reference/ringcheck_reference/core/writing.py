@@ -189,7 +189,8 @@ class Writing(Conversation):
 
     def _missing(self) -> list[NodeId]:
         """The home nodes of which no copy is known, their own or a stand-in's."""
-        return [home for home in self._homes if not self._quorum.is_held(home)]
+        held = self._quorum.held
+        return [home for home in self._homes if home not in held]
 
     def _proceed(self) -> None:
         """Acknowledge if enough copies are durable, fail if they cannot become enough, end when all is said."""

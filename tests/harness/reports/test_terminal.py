@@ -11,7 +11,7 @@ from ringcheck.engine import Run
 from ringcheck.events import CaseBegan, CaseEnded, Collected, Progress, ScheduleBegan, TargetBroke
 from ringcheck.outcome import BROKE, CONFORMS, INCONCLUSIVE, INTERRUPTED, Outcome
 from ringcheck.reports.progress import ProgressReport
-from ringcheck.reports.terminal import TerminalReport, conclusion
+from ringcheck.reports.terminal import TerminalReport, conclusion, print_outcome
 from ringcheck.version import __version__
 
 
@@ -33,6 +33,17 @@ def test_a_whole_run(outcome: Outcome, run: Run, snapshot: SnapshotAssertion) ->
     report.began(run)
     report.ended(outcome)
     assert text(console).replace(__version__, "VERSION") == snapshot
+
+
+def test_a_narrow_terminal_is_told_as_much(outcome: Outcome) -> None:
+    """Forty columns: no table, but every verdict with its sentence and its reason."""
+    console = Console(file=io.StringIO(), width=40, highlight=False, markup=False, emoji=False)
+    print_outcome(console, outcome)
+    told = " ".join(text(console).split())
+    assert "KV-01 MUST pass, held 52 Get of a key never written returns OK with no values." in told
+    assert "AE-02 MUST skipped" in told
+    assert "skipped: the target does not declare inspect" in told
+    assert max(map(len, text(console).split("What happened")[0].splitlines())) <= 40
 
 
 def test_no_escape_codes_outside_a_terminal(outcome: Outcome, run: Run) -> None:

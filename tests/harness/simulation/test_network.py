@@ -11,7 +11,7 @@ from ringcheck.simulation.chance import Chance
 from ringcheck.simulation.clock import Scheduler
 from ringcheck.simulation.core import Caller
 from ringcheck.simulation.network import Network
-from ringcheck_chaos.faults import CLIENT, Isolate, LinkFault, MessageFault, Split
+from ringcheck_chaos.faults import CLIENT, Cut, Isolate, LinkFault, MessageFault, Split
 
 
 @dataclass
@@ -111,6 +111,50 @@ def test_a_stall_holds_and_lets_go() -> None:
     assert place.n2.heard == place.n1.answers == ["open", 1, 2, 3, 4]
 
 
+def test_a_latency_delays_in_order_and_lets_go_when_it_ends() -> None:
+    """Also the Hello of a stream that opens meanwhile: nothing of a healed latency is left."""
+    place = Place()
+    place.network.set_faults([LinkFault("latency", "n1", "n2", latency_ms=900)])
+    place.send(1, 2)
+    place.pass_time(0.95)
+    assert place.n2.heard == [1, 2]
+    assert place.n1.connections == []
+    place.send(3)
+    place.network.set_faults([])
+    place.send(4)
+    place.pass_time(0.02)
+    assert place.n1.connections == [("n2", "first")]
+    assert place.n2.heard == place.n1.answers == [1, 2, 3, 4]
+    place.pass_time(5.0)
+    assert place.n2.heard == [1, 2, 3, 4]
+
+
+def test_what_a_latency_delays_is_lost_when_the_stream_breaks() -> None:
+    """It comes neither then nor later."""
+    place = Place()
+    place.network.set_faults([LinkFault("latency", "n1", "n2", latency_ms=900)])
+    place.send(1, 2)
+    place.network.set_faults([LinkFault("down", "n1", "n2")])
+    place.network.set_faults([])
+    place.send(3)
+    place.pass_time(5.0)
+    assert place.n1.lost == [1, 2]
+    assert place.n2.heard == [3]
+
+
+def test_a_latency_one_way_slows_the_opening_of_a_stream() -> None:
+    """And its end lets go of everything behind that."""
+    place = Place()
+    place.network.set_faults([LinkFault("latency", "n1", "n2", one_way=True, latency_ms=500)])
+    place.send(1)
+    place.pass_time(0.2)
+    assert place.n2.heard == []
+    place.network.set_faults([])
+    place.pass_time(0.02)
+    assert place.n1.answers == [1]
+    assert place.n1.connections == [("n2", "first")]
+
+
 def test_a_drop_loses_and_breaks_when_it_is_healed() -> None:
     """Nobody hears of the loss before."""
     place = Place()
@@ -142,13 +186,63 @@ def test_one_way_cuts_take_requests_or_answers() -> None:
     assert place.n1.heard == ["open"]
 
 
-def test_no_new_stream_opens_through_a_cut() -> None:
-    """Its Hello would wait for an answer; what would have gone on it was never sent."""
+@pytest.mark.parametrize("how", ["drop", "stall"])
+def test_who_connects_through_a_cut_waits(how: Cut) -> None:
+    """Nothing refuses and nothing answers: after a second it was never sent; where the cut ends before, it goes on."""
     place = Place()
-    place.network.set_faults([Split("drop", ("n1",), ("n2", "n3"))])
-    place.send("asked")
-    place.pass_time()
+    cut = Split(how, ("n1",), ("n2", "n3"))
+    place.network.set_faults([cut])
+    place.send("given up")
+    place.pass_time(0.9)
+    assert place.n1.unsent == []
+    place.pass_time(0.2)
     assert (place.n1.unsent, place.n2.heard) == ([1], [])
+    place.send("goes on")
+    place.pass_time(0.5)
+    place.network.set_faults([])
+    place.pass_time()
+    assert place.n1.answers == ["goes on"]
+    assert place.n1.unsent == [1]
+
+
+def test_a_refusal_ends_the_wait_for_a_connection() -> None:
+    """A link that is down says so at once."""
+    place = Place()
+    place.network.set_faults([Isolate("drop", "n2")])
+    place.send("refused")
+    place.network.set_faults([Isolate("down", "n2")])
+    place.pass_time(0.01)
+    assert place.n1.unsent == [1]
+
+
+def test_the_news_of_a_death_does_not_come_through_a_cut() -> None:
+    """Until it ends, what is sent is lost and nobody says so."""
+    place = Place()
+    place.send("open")
+    place.pass_time()
+    place.network.set_faults([Isolate("stall", "n2")])
+    place.n2.incarnation = ""
+    place.network.end_gone("n2")
+    place.send("into the void")
+    place.pass_time()
+    assert place.n1.lost == []
+    place.network.set_faults([])
+    place.pass_time()
+    assert place.n1.lost == [2]
+
+
+def test_a_short_latency_does_not_mix_the_order() -> None:
+    """What was sent before it began still comes first."""
+    for seed in range(50):
+        place = Place(seed)
+        place.send("open")
+        place.pass_time()
+        place.send(1)
+        place.network.set_faults([LinkFault("latency", "n1", "n2", latency_ms=900)])
+        place.network.set_faults([])
+        place.send(2)
+        place.pass_time()
+        assert place.n2.heard == ["open", 1, 2]
 
 
 def test_a_dead_node_loses_what_it_was_asked_and_answers_no_more() -> None:
@@ -167,6 +261,26 @@ def test_a_dead_node_loses_what_it_was_asked_and_answers_no_more() -> None:
     place.pass_time()
     assert place.n1.connections == [("n2", "first"), ("n2", "second")]
     assert place.n1.answers == ["again"]
+
+
+def test_what_a_node_had_sent_before_it_died_arrives() -> None:
+    """Its requests and its answers, which nobody hears to have failed."""
+    place = Place()
+    place.send("open")
+    place.pass_time()
+    place.send("last words", source="n2", target="n1")
+    place.send("question")
+    place.pass_time(0.0031)
+    place.network.send(place.n2, "n3", 99, "to n3", "write")
+    place.n2.incarnation = ""
+    place.network.end_gone("n2")
+    place.n2.incarnation = "second"
+    place.pass_time()
+    assert "last words" in place.n1.heard
+    assert place.n3.heard == ["to n3"]
+    assert place.n1.answers == ["open", "question"]
+    assert place.n1.lost == []
+    assert place.n2.answers == []
 
 
 def test_an_answer_goes_back_on_the_stream_that_it_was_asked_on_or_nowhere() -> None:

@@ -260,7 +260,7 @@ def test_target_that_breaks_in_mid_run_leaves_a_whole_history(tmp_path: Path) ->
         for _ in range(2):  # the second time on a cluster of its own
             history = world.carry_out(plan("broke", Kill(nodes=("n1",)), Restart(nodes=("n1",)), Settle()), path)
             [broke] = [each for each in history.events if isinstance(each, Broke)]
-            assert "Node n1 ended while it was starting." in broke.reason
+            assert "Node n1 ended while it was starting;" in broke.reason
             assert "I start once only." in broke.reason
             assert read_history(path) == history
             assert not events_of(history, SettleBegan)

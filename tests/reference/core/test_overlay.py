@@ -23,6 +23,17 @@ def test_a_staged_state_is_the_latest_but_not_durable() -> None:
     assert overlay.durable(b"key") == overlay.latest(b"key") == state(2)
 
 
+def test_a_row_that_has_changed_is_read_anew() -> None:
+    """What is remembered of a row's bytes is of those bytes, so a disk that is put in its place is believed."""
+    rows = {b"key": encode_state(state(1))}
+    overlay: Overlay[bytes] = Overlay(rows.get)
+    assert overlay.durable(b"key") == state(1)
+    rows[b"key"] = encode_state(state(2))
+    assert overlay.durable(b"key") == overlay.latest(b"key") == state(2)
+    del rows[b"key"]
+    assert overlay.durable(b"key") == overlay.latest(b"key") == State.EMPTY
+
+
 def test_reports_move_the_durable_state_step_by_step() -> None:
     """With two writes of a key on their way, each report makes its own state durable."""
     rows: dict[bytes, bytes] = {}

@@ -54,6 +54,21 @@ def test_hopeless_means_that_no_answer_can_help(
     assert quorum.hopeless == (not quorum.enough)
 
 
+@given(st.lists(st.tuples(st.sampled_from(["expect", "acknowledge", "give_up"]), copies.filter(bool)), max_size=8))
+def test_hope_is_counted_anew_whenever_it_changes(news: list[tuple[str, frozenset[Copy]]]) -> None:
+    """Asking in between changes nothing: the answer is that of a quorum that is asked for the first time."""
+    asked = Quorum(2, machine)
+    for number in range(len(news)):
+        fresh = Quorum(2, machine)
+        for verb, some in news[: number + 1]:
+            for copy in sorted(some):
+                getattr(fresh, verb)(*copy)
+        verb, some = news[number]
+        for copy in sorted(some):
+            getattr(asked, verb)(*copy)
+        assert (asked.enough, asked.hopeless) == (fresh.enough, fresh.hopeless)
+
+
 def test_two_stand_ins_for_one_home_count_once() -> None:
     """Their two copies become one at handoff."""
     assert not quorum_of(frozenset({("s1", "h1"), ("s2", "h1")}), 2).enough

@@ -83,6 +83,15 @@ def test_merging_keeps_what_the_other_side_has_not_superseded(one: State, two: S
 
 
 @given(states(), states())
+def test_merging_what_is_known_gives_the_same_state(one: State, two: State) -> None:
+    """Where one side knows all that the other does, the result is one of the two and no copy: its bytes stay known."""
+    merged = one.merge(two)
+    for known in (one, two, merged):
+        again = merged.merge(known)
+        assert again is merged or again is known
+
+
+@given(states(), states())
 def test_state_bytes_are_equal_exactly_when_states_are(one: State, two: State) -> None:
     """The canonical bytes can be compared in place of the states, and can be read back."""
     assert (encode_state(one) == encode_state(two)) == (one == two)

@@ -36,6 +36,7 @@ class Settling:
         self._index = 0
         self._hold_s = cluster.longest_s(lambda each: each.request_timeout_ms)
         self._deadline_s = cluster.longest_s(lambda each: each.convergence_deadline_ms)
+        self._detection_s = cluster.longest_s(lambda each: each.detection_deadline_ms)
         self._in_flight_s = schedule.configuration.replica_timeout_ms / 1000
 
     async def settle(self) -> bool:
@@ -50,6 +51,8 @@ class Settling:
             reasons = await self._by_looking(healed)
         else:
             reasons = await self._by_reading(healed)
+        # Until then a node may still ask a stand-in for a home that is back: that is no disagreement.
+        await asyncio.sleep(max(0.0, healed + self._detection_s - self._chronicle.now()))
         if reasons:
             self._chronicle.write(Diverged(time=self._chronicle.now(), index=index, healed=healed, reasons=reasons))
         else:

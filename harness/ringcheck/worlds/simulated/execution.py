@@ -82,6 +82,12 @@ class Execution:
             self._chronicle.write(Broke(time=self._chronicle.now(), reason=str(error)))
         except RingcheckError as error:
             self._chronicle.write(Broke(time=self._chronicle.now(), reason=str(error)))
+        except (TypeError, ValueError, AttributeError, LookupError) as error:
+            # Something that a core gave earlier was not what it should have been, and was used only now.
+            lines = traceback.format_exception(error)
+            self._chronicle.write(Note(time=self._chronicle.now(), text="".join(lines).rstrip()))
+            reason = f"The simulation cannot use what a core gave it: {type(error).__name__}: {error}"
+            self._chronicle.write(Broke(time=self._chronicle.now(), reason=reason))
         return self._chronicle.close(self._cluster.chance.draws)
 
     def _carry_out(self, step: Step) -> None:

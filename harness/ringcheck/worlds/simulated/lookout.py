@@ -58,7 +58,7 @@ class Lookout:
         whole_look = self._chronicle.now() + WHOLE_LOOK_S
         while self._chronicle.now() < deadline:
             running = cluster.running
-            seems = len(running) == len(cluster.nodes) and seems_quiet(running)
+            seems = len(running) == len(cluster.nodes) and (not self.sees_inside or seems_quiet(running))
             if seems or self._chronicle.now() > whole_look:
                 whole_look = self._chronicle.now() + WHOLE_LOOK_S
                 observation = self.take(why)

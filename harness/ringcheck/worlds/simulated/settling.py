@@ -26,6 +26,7 @@ class Settling:
         self._lookout = lookout
         self._hold_s = cluster.longest_s(lambda each: each.request_timeout_ms)
         self._deadline_s = cluster.longest_s(lambda each: each.convergence_deadline_ms)
+        self._detection_s = cluster.longest_s(lambda each: each.detection_deadline_ms)
         self._in_flight_s = schedule.configuration.replica_timeout_ms / 1000
 
     def settle(self, index: int) -> None:
@@ -33,6 +34,8 @@ class Settling:
         healed = self._chronicle.now()
         inside = self._lookout.sees_inside
         reasons = self._by_looking(healed) if inside else self._by_reading(healed)
+        # Until then a node may still ask a stand-in for a home that is back: that is no disagreement.
+        self._scheduler.run_until(lambda: False, healed + self._detection_s)
         if reasons:
             self._chronicle.write(Diverged(time=self._chronicle.now(), index=index, healed=healed, reasons=reasons))
         else:

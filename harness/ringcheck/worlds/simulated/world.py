@@ -17,7 +17,7 @@ from ringcheck.schedule import (
 )
 from ringcheck.simulation.cluster import SimulatedCluster
 from ringcheck.simulation.core import Kit
-from ringcheck.simulation.loading import load_kit
+from ringcheck.simulation.loading import load_kit, settled_name
 from ringcheck.simulation.node import CoreFailedError
 from ringcheck.version import __version__
 from ringcheck.worlds.chronicle import Chronicle
@@ -48,7 +48,7 @@ class SimulatedWorld:
         self.effort = Effort(0.0, 0, 0)
         """Of the last schedule."""
         self._kit = load_kit(kit) if isinstance(kit, str) else kit
-        self._name = kit if isinstance(kit, str) else name
+        self._name = settled_name(kit) if isinstance(kit, str) else name
         self._on_event = on_event
 
     def carry_out(self, schedule: Schedule, path: Path | None = None) -> History:

@@ -1,0 +1,115 @@
+"""What all seeds of an exploration came to: sums, and failures by cause. It does not grow with the number of seeds."""
+
+from collections.abc import Iterable
+
+import msgspec
+
+from ringcheck.exploring.trial import BROKE, Alarm, Result
+from ringcheck.requirements import all_requirements
+
+SEEDS_NAMED = 5
+MOST_GROUPS = 200
+"""Failures of yet another cause are only counted."""
+
+
+class Group(msgspec.Struct, kw_only=True):
+    """Failures of one requirement for one cause.
+
+    `seeds` are the lowest few, so that they are the same in whatever order results come; `alarm` is that of the first,
+    and whether its worker was `lost`.
+    """
+
+    alarm: Alarm
+    count: int = 0
+    seeds: list[int] = []
+    lost: bool = False
+
+    @property
+    def key(self) -> str:
+        """Names the group in files."""
+        return key_of(self.alarm)
+
+
+class Tally(msgspec.Struct, kw_only=True):
+    """The sums over all seeds that were tried. Times are as in Result; `seconds` is real time."""
+
+    seeds: int = 0
+    failing: int = 0
+    uncounted: int = 0
+    """Failing seeds whose cause came after too many others."""
+    held: dict[str, int] = {}
+    broken: dict[str, int] = {}
+    """How many seeds broke each requirement, also those that nobody asked about."""
+    events: dict[str, int] = {}
+    groups: dict[str, Group] = {}
+    profiles: list[str] = []
+    operations: int = 0
+    messages: int = 0
+    simulated_s: float = 0.0
+    drawing_s: float = 0.0
+    running_s: float = 0.0
+    judging_s: float = 0.0
+    audited: int = 0
+    seconds: float = 0.0
+
+    def add(self, result: Result, alarm: Alarm | None, *, lost: bool = False) -> Group | None:
+        """Take a result into account; `alarm` is what it failed by. Returns the group if it is a new one."""
+        self.seeds += 1
+        _sum(self.held, result.held.items())
+        _sum(self.events, result.events.items())
+        _sum(self.broken, ((each.requirement, 1) for each in result.alarms if each.requirement != BROKE))
+        self.profiles = sorted({*self.profiles, *result.profiles})
+        self.operations += result.operations
+        self.messages += result.messages
+        self.simulated_s += result.simulated_s
+        self.drawing_s += result.drawing_s
+        self.running_s += result.running_s
+        self.judging_s += result.judging_s
+        return self._grouped(result.seed, alarm, lost=lost) if alarm else None
+
+    @property
+    def cpu_s(self) -> float:
+        """All CPU time that trying took."""
+        return self.drawing_s + self.running_s + self.judging_s
+
+    def _grouped(self, seed: int, alarm: Alarm, *, lost: bool) -> Group | None:
+        self.failing += 1
+        group = self.groups.get(key_of(alarm))
+        new = group is None
+        if group is None:
+            if len(self.groups) >= MOST_GROUPS:
+                self.uncounted += 1
+                return None
+            group = self.groups[key_of(alarm)] = Group(alarm=alarm)
+        group.count += 1
+        if not group.seeds or seed < group.seeds[0]:
+            group.alarm, group.lost = alarm, lost
+        group.seeds = sorted([*group.seeds, seed])[:SEEDS_NAMED]
+        return group if new else None
+
+
+def key_of(alarm: Alarm) -> str:
+    """Alike for alarms that belong together."""
+    return f"{alarm.requirement}: {alarm.cause}"
+
+
+def chief(alarms: Iterable[Alarm], only: tuple[str, ...] = ()) -> Alarm | None:
+    """What a seed failed by, among what was asked about: the first MUST or a failed core, else the first SHOULD."""
+    asked = [each for each in alarms if is_asked_for(each, only)]
+    grave = [each for each in asked if is_grave(each)]
+    return next(iter(grave or asked), None)
+
+
+def is_asked_for(alarm: Alarm, only: tuple[str, ...]) -> bool:
+    """Whether an alarm is about a requirement that was selected, or about a core that failed."""
+    return alarm.requirement == BROKE or not only or alarm.requirement in only
+
+
+def is_grave(alarm: Alarm) -> bool:
+    """Whether an alarm is more than a warning."""
+    return alarm.requirement == BROKE or all_requirements()[alarm.requirement].level == "MUST"
+
+
+def _sum(total: dict[str, int], counts: Iterable[tuple[str, int]]) -> None:
+    for name, count in counts:
+        total[name] = total.get(name, 0) + count

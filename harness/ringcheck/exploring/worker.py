@@ -1,0 +1,103 @@
+"""A worker process: `python -m ringcheck.exploring.worker PARENT`. Reads chunks, tries their seeds, writes results.
+
+Both ways go JSON lines: first one Setup in, then chunks in and results out. It ends with its input, and with its parent
+however that ends. What a core prints goes to standard error, which the parent has pointed at a log.
+"""
+
+import os
+import sys
+import traceback
+from collections.abc import Callable, Iterable
+from typing import BinaryIO, TypeAlias
+
+import msgspec
+
+from ringcheck.errors import RingcheckError
+from ringcheck.exploring.executor import Chunk, Teller, Tried
+from ringcheck.exploring.trial import Trials
+from ringcheck_chaos.processes import die_with_parent
+
+
+class BugError(RingcheckError):
+    """Trying a seed failed by none of the core's faults."""
+
+    def __init__(self, seed: int, error: Exception) -> None:
+        said = next(iter(str(error).splitlines()), "no message")
+        super().__init__(
+            f"This is a bug in ringcheck, please report it: seed {seed}: {type(error).__name__}: {said} "
+            "(traceback in workers.log)."
+        )
+
+
+class Setup(msgspec.Struct, frozen=True, kw_only=True):
+    """What a worker needs to know. `path`: where Python looks for modules."""
+
+    worker: str
+    core: str
+    source: str
+    path: tuple[str, ...]
+
+
+class Ready(msgspec.Struct, frozen=True, kw_only=True, tag_field="said", tag="ready"):
+    """The worker has loaded everything."""
+
+
+class Failed(msgspec.Struct, frozen=True, kw_only=True, tag_field="said", tag="failed"):
+    """The worker cannot go on, for a reason that is no fault of a seed."""
+
+    reason: str
+    exit_code: int
+
+
+Said: TypeAlias = Ready | Tried | Failed
+
+
+def main() -> None:
+    """Work until there is no more input."""
+    out = _own_output()
+    die_with_parent(int(sys.argv[1]))
+
+    def say(what: Said) -> None:
+        out.write(msgspec.json.encode(what) + b"\n")
+        out.flush()
+
+    try:
+        work(sys.stdin.buffer, say)
+    except RingcheckError as error:
+        say(Failed(reason=str(error), exit_code=error.exit_code))
+    except BrokenPipeError:
+        os._exit(0)  # nobody listens any more
+
+
+def work(lines: Iterable[bytes], say: Callable[[Said], None]) -> None:
+    """Try what is asked for, in order. Raises RingcheckError when that cannot go on."""
+    asked = iter(lines)
+    first = next(asked, b"")
+    if not first:
+        return
+    setup = msgspec.json.decode(first, type=Setup)
+    sys.path[:] = setup.path
+    tell = Teller(Trials(setup.core, setup.source), setup.worker)
+    say(Ready())
+    chunks = msgspec.json.Decoder(Chunk)
+    for line in asked:
+        chunk = chunks.decode(line)
+        for seed in chunk.seeds:
+            try:
+                say(tell(seed, chunk))
+            except (RingcheckError, BrokenPipeError):
+                raise
+            except Exception as error:
+                traceback.print_exc()
+                raise BugError(seed, error) from error
+
+
+def _own_output() -> BinaryIO:
+    """Standard output for us alone; from now on whoever prints writes to standard error."""
+    ours = os.dup(1)
+    os.dup2(2, 1)
+    return os.fdopen(ours, "wb")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,35 @@
+"""The console on which all reports are printed."""
+
+import contextlib
+import os
+import sys
+
+from rich.console import Console
+
+PLAIN_WIDTH = 120
+"""Columns where there is no terminal to ask."""
+
+
+class ReportConsole(Console):
+    """A console whose reader may go away (`ringcheck run | head`): then it falls silent, and the run goes on."""
+
+    def on_broken_pipe(self) -> None:
+        """Called by rich; its own way would be to exit with 1, which says that a MUST is broken."""
+        self.quiet = True
+        silence_output()
+
+
+def make_console() -> Console:
+    """Standard output as wide as the terminal; without one, plain and of a fixed width."""
+    console = ReportConsole(highlight=False, markup=False, emoji=False)
+    if console.is_terminal:
+        return console
+    return ReportConsole(highlight=False, markup=False, emoji=False, width=PLAIN_WIDTH)
+
+
+def silence_output() -> None:
+    """Let what is still written to standard output go nowhere, and not even at the end fail."""
+    with contextlib.suppress(OSError, ValueError):
+        nowhere = os.open(os.devnull, os.O_WRONLY)
+        os.dup2(nowhere, sys.stdout.fileno())
+        os.close(nowhere)
