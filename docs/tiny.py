@@ -4,6 +4,8 @@ import json
 
 from dynamo_node.v1.node_pb2 import PROFILE_DESCRIBE, PROFILE_KV, DescribeResponse, Limits
 
+LIMITS = Limits(max_key_bytes=1_000, max_value_bytes=10_000, max_siblings=1_000, max_message_bytes=10_000_000)
+
 disk = "transactions"  # what is persisted together is kept together, and nothing without what came before it
 
 
@@ -16,7 +18,7 @@ def describe(config):
         implementation="tiny",
         version="1",
         profiles=[PROFILE_KV, PROFILE_DESCRIBE],
-        limits=Limits(max_key_bytes=1_000, max_value_bytes=10_000, max_siblings=1_000, max_message_bytes=10_000_000),
+        limits=LIMITS,
     )
 
 
@@ -45,12 +47,30 @@ def decode(data):
     return frozenset(seen), {dot: bytes.fromhex(value) for dot, value in live.items()}
 
 
+def handed_out(key, seen):
+    """The context of a key for clients; of a key that nobody has written, none."""
+    return json.dumps([key.hex(), sorted(seen)]).encode() if seen else b""
+
+
+def covered(key, context):
+    """The dots that a client's context covers; None for one that is none of this key's."""
+    try:
+        whose, dots = json.loads(context) if context else (key.hex(), [])
+    except (ValueError, TypeError):
+        return None
+    return frozenset(dots) if whose == key.hex() else None
+
+
 class Job:
     """A client's call that waits for nodes."""
 
-    def __init__(self, call, key, need, nodes, state, soon, latest):
+    def __init__(self, call, key, need, nodes, state, soon, latest, reads):
         self.call, self.key, self.need, self.waiting, self.state = call, key, need, set(nodes), state
-        self.soon, self.latest, self.answers = soon, latest, 0
+        self.soon, self.latest, self.reads, self.answers = soon, latest, reads, set()
+
+    @property
+    def enough(self):
+        return len(self.answers) >= self.need
 
 
 class Tiny:
@@ -59,6 +79,7 @@ class Tiny:
     def __init__(self, config, disk, outside, actor):
         self.config, self.disk, self.outside, self.actor = config, disk, outside, actor
         self.nodes = [member.node_id for member in config.members]
+        self.hosts = {member.node_id: member.host or member.node_id for member in config.members}
         self.peers = [node for node in self.nodes if node != config.node_id]
         self.memory = {key: decode(data) for key, data in sorted(disk.items())}
         self.number = 0  # of dots, requests and tokens alike
@@ -68,19 +89,32 @@ class Tiny:
     # What clients ask.
 
     def get(self, now, call, key, r):
+        if self.refuses(call, key, r):
+            return
         job = self.begin(now, call, key, r or self.config.r, decode(self.disk.get(key)))
         self.ask(job, ("read", key), "read")
         self.heard(now, job, self.config.node_id, job.state)
 
     def put(self, now, call, key, value, context, w):
-        seen, dot = frozenset(json.loads(context or b"[]")), f"{self.actor}-{self.next()}"
-        self.write(now, call, key, (seen | {dot}, {dot: value}), w)
+        if not self.refuses(call, key, w, context, value):
+            dot = f"{self.actor}-{self.next()}"
+            self.write(now, call, key, (covered(key, context) | {dot}, {dot: value}), w)
 
     def delete(self, now, call, key, context, w):
-        self.write(now, call, key, (frozenset(json.loads(context)), {}), w)
+        if not self.refuses(call, key, w, context, deletes=True):
+            self.write(now, call, key, (covered(key, context), {}), w)
+
+    def refuses(self, call, key, quorum, context=b"", value=b"", *, deletes=False):
+        """Whether a call makes no sense: then it is answered so, and nothing has happened."""
+        fits = 0 < len(key) <= LIMITS.max_key_bytes and len(value) <= LIMITS.max_value_bytes and quorum <= self.config.n
+        dots = covered(key, context)
+        if fits and dots is not None and (dots or not deletes):
+            return False
+        self.outside.reply(call, "INVALID_ARGUMENT", "key, value, context or quorum are beyond what this node takes")
+        return True
 
     def write(self, now, call, key, state, w):
-        job = self.begin(now, call, None, w or self.config.w, (state[0], {}))
+        job = self.begin(now, call, key, w or self.config.w, (state[0], {}), reads=False)
         self.ask(job, ("write", {key: state}), "write")
         self.store({key: state}, lambda now, durable: self.heard(now, job, self.config.node_id, durable and job.state))
 
@@ -120,7 +154,7 @@ class Tiny:
             self.settle(now, job)
 
     def next_deadline(self):
-        times = [job.soon if job.answers >= job.need else job.latest for job in self.jobs.values()]
+        times = [job.soon if job.enough else job.latest for job in self.jobs.values()]
         return min([self.sync_at or 0.0, *times])
 
     # How it works.
@@ -129,11 +163,11 @@ class Tiny:
         self.number += 1
         return self.number
 
-    def begin(self, now, call, key, need, state):
+    def begin(self, now, call, key, need, state, *, reads=True):
         soon, latest = (
             now + ms / 1000 for ms in (self.config.replica_timeout_ms, self.config.request_timeout_ms * 0.9)
         )
-        self.jobs[call] = Job(call, key, need, self.nodes, state, soon, latest)
+        self.jobs[call] = Job(call, key, need, self.nodes, state, soon, latest, reads)
         return self.jobs[call]
 
     def ask(self, job, message, kind):
@@ -147,21 +181,21 @@ class Tiny:
         if node in job.waiting:
             job.waiting.discard(node)
             if state is not False:
-                job.answers += 1
+                job.answers.add(self.hosts[node])  # two nodes on one machine are one copy
                 job.state = merge(job.state, state)
             self.settle(now, job)
 
     def settle(self, now, job):
-        if job.call not in self.jobs or (job.waiting and now < (job.soon if job.answers >= job.need else job.latest)):
+        if job.call not in self.jobs or (job.waiting and now < (job.soon if job.enough else job.latest)):
             return
         del self.jobs[job.call]
-        if job.answers < job.need:
-            self.outside.reply(job.call, "UNAVAILABLE", f"{job.answers} of {job.need} nodes answered")
+        if not job.enough:
+            self.outside.reply(job.call, "UNAVAILABLE", f"{len(job.answers)} of {job.need} machines answered")
             return
         seen, live = job.state
-        values, context = [live[dot] for dot in sorted(live)], json.dumps(sorted(seen)).encode()
+        values, context = [live[dot] for dot in sorted(live)], handed_out(job.key, seen)
         # What a read has returned must not be forgotten here: the next one may find nobody else to ask.
-        found = {} if job.key is None else {job.key: job.state}
+        found = {job.key: job.state} if job.reads else {}
         self.store(found, lambda now, durable: self.outside.reply(job.call, "OK", values=values, context=context))
 
     def store(self, states, then):

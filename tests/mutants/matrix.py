@@ -4,7 +4,8 @@
     python tests/mutants/matrix.py --only 17,H1 --seeds 3 --budget 30
 
 Each mutant has a process of its own (`killing.py`). What comes of it is kept in a folder, so that a later run with
---only renews some rows of the table. The exit code is 1 if a mutant survives or the honest reference is accused.
+--only renews some rows of the table. The exit code is 1 if a mutant survives or the honest reference is accused,
+2 if one could not be hunted.
 """
 
 import argparse
@@ -37,13 +38,15 @@ def main() -> int:
     """Runs all, writes the table."""
     arguments = _arguments()
     arguments.keep.mkdir(parents=True, exist_ok=True)
+    failed = 0
     for name in arguments.only:
         print(f"{name:4} {BUGS[name].sentence} …", flush=True)
         try:
             hunt = _run(name, "--seeds", str(arguments.seeds), "--budget", f"{arguments.budget:g}")
         except FailedError as error:
             print(f"     {error}", file=sys.stderr, flush=True)
-            return 2
+            failed = 2
+            continue
         (arguments.keep / f"{name}.json").write_text(hunt)
         print(f"     {_summary(msgspec.json.decode(hunt, type=Hunt))}", flush=True)
     if arguments.clean:
@@ -65,7 +68,7 @@ def main() -> int:
         print(f"alive: {', '.join(surviving)}", file=sys.stderr)
     if honest and honest.alarms:
         print(f"the honest reference is accused: {honest.alarms}", file=sys.stderr)
-    return int(bool(surviving or (honest and honest.alarms)))
+    return failed or int(bool(surviving or (honest and honest.alarms)))
 
 
 def table(hunts: Sequence[Hunt], honest: Clean | None) -> str:
@@ -138,7 +141,8 @@ def _run(*arguments: str) -> str:
     lines = done.stdout.splitlines()
     if done.returncode not in (0, 1) or not lines:
         last = (done.stderr.strip().splitlines() or ["nothing was said"])[-1]
-        raise FailedError(f"{shlex.join(command)} failed after {time.monotonic() - began:.0f} s: {last}")
+        took = time.monotonic() - began
+        raise FailedError(f"{shlex.join(command)} ended with {done.returncode} after {took:.0f} s: {last}")
     return lines[-1]
 
 

@@ -58,6 +58,7 @@ def main() -> None:
     die_with_parent(int(sys.argv[1]))
 
     def say(what: Said) -> None:
+        sys.stdout.flush()  # what a core has printed stands in the log before its result is known
         out.write(msgspec.json.encode(what) + b"\n")
         out.flush()
 
