@@ -1,0 +1,80 @@
+"""Mutants in the simulated world: each has its bug, the reference beside it in the same process has none."""
+
+import re
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import msgspec
+import pytest
+
+from ringcheck.exploring.trial import Trials
+from ringcheck.schedule import Schedule
+from ringcheck.simulation.loading import REFERENCE, load
+
+HERE = Path(__file__).parent
+KITS = str(HERE / "simulated.py")
+SHORT = 15
+CHANCES = 8
+"""So many seeds of the world, of which a schedule needs one: its messages may come in another order by now."""
+
+
+class Found(msgspec.Struct):
+    """As much of a hunt as matters here."""
+
+    name: str
+    requirement: str
+    schedule: Schedule
+
+
+def bugs() -> dict[str, str]:
+    """The requirement that must find each bug, by its name, as the README says it."""
+    rows = re.findall(r"^\| (\w+) \| .+? \| ([A-Z]+-\d\d) \|$", (HERE / "README.md").read_text(), re.MULTILINE)
+    return dict(rows)
+
+
+def kept() -> Iterator[Found]:
+    """The smallest schedules that hunts have left."""
+    for file in sorted((HERE / "hunts").glob("*.json")):
+        if file.stem in bugs():
+            yield msgspec.json.decode(file.read_bytes(), type=Found)
+
+
+def seeded(schedule: Schedule) -> Iterator[Schedule]:
+    """The schedule in its own world, and in others."""
+    yield schedule
+    yield from (msgspec.structs.replace(schedule, seed=schedule.seed + chance) for chance in range(1, CHANCES))
+
+
+@pytest.mark.parametrize("found", [pytest.param(each, id=each.name) for each in kept()])
+def test_the_shortest_schedule_kills_and_harms_nobody_else(found: Found) -> None:
+    """It is short, breaks the requirement of the bug in the mutant, and nothing in the reference."""
+    assert found.requirement == bugs()[found.name]
+    assert len(found.schedule.steps) <= SHORT
+    mutant, honest = Trials(f"{KITS}:bug_{found.name}"), Trials(REFERENCE)
+    fails = mutant.fails_alike(found.requirement)
+    killing = next((schedule for schedule in seeded(found.schedule) if fails(schedule)), None)
+    assert killing is not None
+    assert honest.carry_out(killing)[0].alarms == ()
+
+
+def test_every_bug_has_a_short_schedule() -> None:
+    """What has been hunted is what there is to hunt."""
+    assert {found.name for found in kept()} == bugs().keys()
+
+
+def test_a_mutant_changes_nothing_but_itself() -> None:
+    """Its modules are its own: those of the reference stay what they were, and keep their own classes."""
+    honest = load(REFERENCE)
+    before = {name: module for name, module in sys.modules.items() if name.startswith("ringcheck_reference")}
+    one, other = load(f"{KITS}:bug_17"), load(f"{KITS}:bug_18")
+    after = {name: module for name, module in sys.modules.items() if name.startswith("ringcheck_reference")}
+    assert after == before
+    assert len({honest.Node, one.Node, other.Node}) == 3
+    assert "bugs" not in sys.modules
+
+
+def test_a_bug_that_is_not_there_is_named() -> None:
+    """No kit by a name that nobody planted."""
+    with pytest.raises(AttributeError, match="no bug 99"):
+        load(KITS).kit("99")
