@@ -1,9 +1,8 @@
 """The scripted examples as schedules for a simulated world: on any number of nodes, whole, or without some steps."""
 
-import msgspec
 from hypothesis import strategies as st
 
-from ringcheck.schedule import Schedule, Settle
+from ringcheck.schedule import Schedule
 from ringcheck_properties.clusters import TooFewNodesError
 from ringcheck_properties.picking import one_of, up_to
 from ringcheck_properties.registry import all_examples
@@ -25,12 +24,4 @@ def scripts(draw: st.DrawFn) -> Schedule:
         schedule = example.schedule(error.needed, number)
     kept = up_to(ONE_IN_SO_MANY_IS_DROPPED)
     dropped = {place for place in range(len(schedule.steps)) if not draw(kept)}
-    return _without(schedule, dropped) if dropped else schedule
-
-
-def _without(schedule: Schedule, dropped: set[int]) -> Schedule:
-    """The schedule without these steps. A script that does not settle has slow repair for a reason, and goes on so."""
-    thin = thinned(schedule, dropped)
-    if any(isinstance(step, Settle) for step in schedule.steps):
-        return thin
-    return msgspec.structs.replace(thin, steps=tuple(step for step in thin.steps if not isinstance(step, Settle)))
+    return thinned(schedule, dropped)
