@@ -24,7 +24,7 @@ DESCRIPTION = Description(
     max_value_bytes=100,
     max_siblings=10,
     max_message_bytes=10_000,
-    request_timeout_ms=200,
+    request_timeout_ms=1_000,
     detection_deadline_ms=100,
     convergence_deadline_ms=100,
 )

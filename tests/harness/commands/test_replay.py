@@ -46,7 +46,7 @@ def test_failure_of_a_liar_is_repeated_and_an_honest_node_does_not_show_it(tmp_p
     schedule = Schedule(
         name="siblings",
         namespace="replay",
-        configuration=Configuration(nodes=3, n=3, r=2, w=2, request_timeout_ms=800, anti_entropy_interval_ms=200),
+        configuration=Configuration(nodes=3, n=3, r=2, w=2, request_timeout_ms=2_000, anti_entropy_interval_ms=200),
         steps=(
             Put(id=1, node="n1", key="a", value="one", w=3),  # n2 holds it for certain when it is asked to put
             Put(id=2, node="n2", key="a", value="two"),

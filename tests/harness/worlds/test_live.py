@@ -58,7 +58,7 @@ QUICK = Configuration(
     w=2,
     anti_entropy_interval_ms=100,
     replica_timeout_ms=150,
-    request_timeout_ms=400,
+    request_timeout_ms=1_500,
     detection_deadline_ms=400,
 )
 

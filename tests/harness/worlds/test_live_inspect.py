@@ -15,7 +15,7 @@ from ringcheck_chaos.faults import Isolate
 
 pytestmark = pytest.mark.slow
 
-QUICK = Configuration(nodes=4, n=3, r=2, w=2, request_timeout_ms=1000, replica_timeout_ms=150)
+QUICK = Configuration(nodes=4, n=3, r=2, w=2, request_timeout_ms=2_000, replica_timeout_ms=150)
 HOUR_MS = 3_600_000
 KEYS = "abcdef"
 
