@@ -26,6 +26,8 @@ ANSWER_S = 10.0
 """How long the supervisor may take over what costs it milliseconds, on a busy machine."""
 
 STATE_POLL_S = 0.002
+STOPPED, STANDING = "T", "TZX"
+"""The kernel's letter for a thread that a signal has stopped, and those of all that no longer do anything."""
 
 
 class ProcessError(Exception):
@@ -228,14 +230,16 @@ class Process:
         return await self.wait()
 
     async def pause(self) -> Proof:
-        """SIGSTOP its group. Proved by the state that the kernel reports."""
-        proof = await self._signal_until(signal.SIGSTOP, "stopped", lambda state: state == "T")
+        """SIGSTOP its group. Proved by the states that the kernel reports: of every thread, of its children too."""
+        proof = await self._signal_until(
+            signal.SIGSTOP, "stopped", lambda state: state == STOPPED and self._all_stopped()
+        )
         self.paused = proof.bit
         return proof
 
     async def resume(self) -> Proof:
         """SIGCONT its group. Proved by the state that the kernel reports."""
-        proof = await self._signal_until(signal.SIGCONT, "going on", lambda state: state != "T")
+        proof = await self._signal_until(signal.SIGCONT, "going on", lambda state: state != STOPPED)
         self.paused = False
         return proof
 
@@ -258,11 +262,22 @@ class Process:
         else:
             self._gone.set()
 
+    @property
+    def _state(self) -> str:
+        """The kernel's letter for the state of its leader, empty if there is none."""
+        return next(iter(_stat(Path(f"/proc/{self.pid}"))), "")
+
+    def _all_stopped(self) -> bool:
+        """Whether no thread of its group goes on; one that is within a write ends that first."""
+        group = [each for each in Path("/proc").glob("[0-9]*") if _stat(each)[2:3] == [str(self.pid)]]
+        threads = (thread for member in group for thread in member.glob("task/*"))
+        return all(next(iter(_stat(thread)), "X") in STANDING for thread in threads)
+
     async def _signal_until(self, number: int, word: str, reached: Callable[[str], bool]) -> Proof:
         began = time.monotonic()
         await self.signal(number)
         # The kernel tells nobody of this change but a tracer: one has to look.
-        while (state := _state(self.pid)) and not reached(state) and time.monotonic() < began + ANSWER_S:  # noqa: ASYNC110
+        while (state := self._state) and not reached(state) and time.monotonic() < began + ANSWER_S:  # noqa: ASYNC110
             await asyncio.sleep(STATE_POLL_S)
         bit = bool(state) and reached(state)
         seen = f"state {state!r} in /proc/{self.pid}/stat" if state else "it no longer runs"
@@ -300,9 +315,12 @@ def _end_of(process: Process) -> str:
     return f"{process.name} (pid {process.pid}) had already ended with {process.returncode}"
 
 
-def _state(pid: int | None) -> str:
-    """The kernel's one-letter state of a process, empty if there is none."""
+def _stat(folder: Path) -> list[str]:
+    """What the kernel says of a process or thread behind its name: a letter for its state, parent, group, and so on.
+
+    Empty if there is none.
+    """
     try:
-        return Path(f"/proc/{pid}/stat").read_text(errors="replace").rpartition(")")[2].split()[0]
+        return (folder / "stat").read_text(errors="replace").rpartition(")")[2].split()
     except OSError:
-        return ""
+        return []

@@ -7,6 +7,8 @@ descendants. It reads one JSON object a line on stdin and writes one a line on s
         → {"id": 1, "pid": 4711}                     or {"id": 1, "error": "one sentence"}
     {"id": 2, "do": "signal", "names": ["n1"], "signal": 9}
         → {"id": 2, "pids": {"n1": 4711}}            to whole process groups, all in one go
+    {"id": 3, "do": "empty", "target": "/…/n1"}      and "copy" or "move" with a "source" as well: folders below FOLDER
+        → {"id": 3}                                  alone; the target is there and new, whatever it was before
     {"event": "exit", "name": "n1", "pid": 4711, "code": -9}      the process ended (negative: by that signal)
     {"event": "gone", "name": "n1", "pid": 4711}                  nothing is left of its process group
 
@@ -73,9 +75,10 @@ def kill_descendants() -> None:
 
 
 class Guardian:
-    """Carries out requests, reaps what ends, and reports it."""
+    """Carries out requests, reaps what ends, and reports it. Touches no file but below `folder`."""
 
-    def __init__(self) -> None:
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder.resolve()
         self._names: dict[int, str] = {}
         """Name of each group that is not gone yet, by the pid of its leader."""
         self._ended: set[int] = set()
@@ -83,8 +86,11 @@ class Guardian:
 
     def handle(self, request: dict[str, Any]) -> None:
         """Carry out one request and answer it."""
+        deeds = {"start": self._start, "signal": self._signal}
         try:
-            answer = self._start(request) if request["do"] == "start" else self._signal(request)
+            answer = deeds.get(request["do"], self._replace)(request)
+        except shutil.Error as error:  # of copytree: what failed of each file
+            answer = {"error": "; ".join(f"{why}" for _, _, why in error.args[0])}
         except OSError as error:
             answer = {"error": f"{error.strerror}: {error.filename or request.get('name')}"}
         report({"id": request["id"], **answer})
@@ -112,6 +118,21 @@ class Guardian:
                 os.killpg(pid, request["signal"])
         return {"pids": leaders}
 
+    def _replace(self, request: dict[str, Any]) -> dict[str, Any]:
+        """A folder becomes an empty one, a copy of another, or another itself."""
+        target, source = (Path(request.get(each, self._folder / "-")) for each in ("target", "source"))
+        if outside := [each for each in (target, source) if self._folder not in each.resolve().parents]:
+            return {"error": f"{outside[0]} does not lie below {self._folder}"}
+        shutil.rmtree(target, ignore_errors=not target.exists())
+        match request["do"]:
+            case "copy":
+                shutil.copytree(source, target, symlinks=True)
+            case "move":
+                source.rename(target)
+            case _:
+                target.mkdir()
+        return {}
+
     def reap(self) -> None:
         """Collect what ended, and report the processes and the groups that are no more."""
         with contextlib.suppress(ChildProcessError):
@@ -137,9 +158,9 @@ def report(message: dict[str, Any]) -> None:
         os.write(1, json.dumps(message).encode() + b"\n")
 
 
-def serve() -> None:
+def serve(folder: Path) -> None:
     """Carry out requests until stdin ends or SIGTERM arrives."""
-    guardian = Guardian()
+    guardian = Guardian(folder)
     wake_read, wake_write = os.pipe()
     os.set_blocking(wake_write, False)
     os.set_blocking(wake_read, False)
@@ -172,7 +193,7 @@ def main() -> None:
         sys.exit("ringcheck's supervisor is started by ringcheck: python -m ringcheck_chaos.supervisor FOLDER")
     adopt_orphans()
     try:
-        serve()
+        serve(Path(sys.argv[1]))
     finally:
         kill_descendants()
         shutil.rmtree(sys.argv[1], ignore_errors=True)

@@ -24,7 +24,7 @@ COMMANDS = {
     "replay": "Carry the schedule of a history out again, and judge it.",
     "explore": "Try schedules by the thousand on a simulated core, in virtual time.",
     "node": "Start one reference node.",
-    "cluster": "Start a local cluster to play with.",
+    "cluster": "Start a local cluster to play with; look at a running one, and change who is in it.",
     "doctor": "Look whether this machine can carry a run.",
 }
 """Every subcommand with its line of help; the module `ringcheck.commands.NAME` is imported when it is called."""
@@ -77,7 +77,25 @@ def main(arguments: Sequence[str] | None = None) -> None:
         if isinstance(stream, io.TextIOWrapper):
             # A terminal that cannot show an arrow should show a question mark, not a traceback.
             stream.reconfigure(errors="replace")
-    sys.exit(code_of(arguments))
+    sys.exit(_code_whatever_comes(arguments))
+
+
+def _code_whatever_comes(arguments: Sequence[str] | None) -> int:
+    """As code_of, in a process of our own: whoever goes on asking us to end while we do cannot change the code."""
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    try:
+        code = code_of(arguments)
+        _be_deaf()
+    except KeyboardInterrupt:
+        _be_deaf()
+        code = INTERRUPTED
+    return code
+
+
+def _be_deaf() -> None:
+    """Ignore Ctrl-C and SIGTERM: all is said and done, and nothing is left but to exit."""
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, signal.SIG_IGN)
 
 
 def code_of(arguments: Sequence[str] | None = None) -> int:

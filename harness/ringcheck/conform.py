@@ -58,6 +58,8 @@ class Conform:
         self._open = opener or (open_simulated if settings.core else open_live)
         self._world: World | None = None
         self._item: pytest.Item | None = None
+        self._profiles: tuple[str, ...] = ()
+        """What the target declares, once that is known."""
         self._ended = 0
         self._broken_in_a_row = 0
         self._given_up: tuple[str, int] | None = None
@@ -79,6 +81,8 @@ class Conform:
         if self._given_up:
             # Hypothesis tries once more before it believes a failure.
             self._give_up(*self._given_up)
+        if schedule.configuration.mixed and self._profiles and "peer" not in self._profiles:
+            pytest.skip("PEER-01 skipped: the target does not declare peer")
         path = self.settings.out.absolute() / "histories" / f"{_slug(schedule)}.jsonl"
         path.parent.mkdir(parents=True, exist_ok=True)
         began = time.monotonic()
@@ -86,6 +90,7 @@ class Conform:
         judgement = judge(history) if history else _nothing(schedule)
         if error:
             judgement = msgspec.structs.replace(judgement, broke=str(error))
+        self._profiles = self._profiles or judgement.profiles
         self._record(judgement, path if history else None, time.monotonic() - began)
         given_up = self._count(judgement, error)
         if history and (breaches := self._selected(judgement)):
@@ -228,8 +233,18 @@ def worth_telling(event: happened.Event) -> str:
             return "healed"
         case happened.NodeDown(node=node, killed=killed):
             return f"{node} killed" if killed else f"{node} died by itself"
-        case happened.NodeUp(node=node):
-            return f"{node} is back"
+        case happened.NodeUp(node=node, description=description):
+            return f"{node} starts" if description else f"{node} is back"
+        case happened.DiskLost(node=node, how=how):
+            return f"disk of {node} {how}"
+        case happened.Change(kind=kind, node=node, through=through):
+            return f"{kind} of {node} through {through}"
+        case happened.ChangeDone(code=code) if code != "OK":
+            return f"the change ended with {code}"
+        case happened.Retired(node=node):
+            return f"{node} retired"
+        case happened.Disturbed(node=node, source=source, messages=messages):
+            return f"{node} disturbed as {source}: {sum(messages.values())} messages"
         case happened.SettleBegan():
             return "settling"
         case happened.Converged():

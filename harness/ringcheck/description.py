@@ -20,7 +20,7 @@ def read_description(response: node_pb2.DescribeResponse, node: str, configurati
         node_id=response.node_id,
         implementation=response.implementation,
         version=response.version,
-        profiles=tuple(_profile(number) for number in sorted(response.profiles)),
+        profiles=tuple(profile_name(number) for number in sorted(response.profiles)),
         n=response.n,
         r=response.r,
         w=response.w,
@@ -78,5 +78,8 @@ def _profile_faults(response: node_pb2.DescribeResponse) -> Iterator[str]:
             yield f"the profile {required} is missing, which every node declares"
 
 
-def _profile(number: int) -> str:
+def profile_name(number: int) -> str:
+    """The word for a profile, as requirements have it; its number for one that this contract does not know."""
+    if number not in node_pb2.Profile.values():
+        return str(number)
     return node_pb2.Profile.Name(node_pb2.Profile.ValueType(number)).removeprefix(PREFIX).lower()

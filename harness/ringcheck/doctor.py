@@ -35,6 +35,7 @@ PACKAGES = (
     "requests",
     "rich",
     "msgspec",
+    "prometheus_client",
     "dynamo_node.v1.key_value_pb2_grpc",
     "ringcheck_properties",
 )

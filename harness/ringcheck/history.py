@@ -13,7 +13,7 @@ import msgspec
 from ringcheck.schedule import Schedule
 from ringcheck_chaos.faults import Fault
 
-FORMAT = 2
+FORMAT = 3
 """Format of the files this version writes, and the newest that it reads."""
 
 
@@ -105,7 +105,7 @@ class Info(msgspec.Struct, frozen=True, kw_only=True, tag_field="event", tag="in
 
 
 class Skipped(msgspec.Struct, frozen=True, kw_only=True, tag_field="event", tag="skipped"):
-    """The operation was not sent, because the one whose context it wanted gave none."""
+    """The operation was not sent: the one whose context it wanted gave none, or no node took the harness for a peer."""
 
     time: float
     operation: int
@@ -124,13 +124,17 @@ class FaultBegan(msgspec.Struct, frozen=True, kw_only=True, tag_field="event", t
 
 
 class FaultEnded(msgspec.Struct, frozen=True, kw_only=True, tag_field="event", tag="fault-ended"):
-    """The fault was in force for certain until `began`; its links are open again for certain from `time` on."""
+    """The fault was in force for certain until `began`; its links are open again for certain from `time` on.
+
+    `messages`: how many messages a fault of messages has lost, repeated or made late.
+    """
 
     time: float
     began: float
     fault_id: int
     bit: bool
     proof: str
+    messages: int = 0
 
 
 class NodeDown(msgspec.Struct, frozen=True, kw_only=True, tag_field="event", tag="node-down"):
@@ -144,11 +148,15 @@ class NodeDown(msgspec.Struct, frozen=True, kw_only=True, tag_field="event", tag
 
 
 class NodeUp(msgspec.Struct, frozen=True, kw_only=True, tag_field="event", tag="node-up"):
-    """A node was started at `began` and was found healthy at `time`."""
+    """A node was started at `began` and was found healthy at `time`.
+
+    `description` is what it says of itself, where the header does not: at the first start of a node that is to join.
+    """
 
     time: float
     began: float
     node: str
+    description: Description | None = None
 
 
 class DiskLost(msgspec.Struct, frozen=True, kw_only=True, tag_field="event", tag="disk-lost"):
@@ -157,6 +165,63 @@ class DiskLost(msgspec.Struct, frozen=True, kw_only=True, tag_field="event", tag
     time: float
     node: str
     how: Literal["wiped", "rolled back"]
+
+
+class Change(msgspec.Struct, frozen=True, kw_only=True, tag_field="event", tag="change"):
+    """An operator is about to ask `through` for a membership change. `number` counts the changes of a run from 1.
+
+    `weight` and `host` are those of a Join, the host its label or the node's own id; else 0 and empty.
+    """
+
+    time: float
+    number: int
+    kind: Literal["join", "leave", "remove"]
+    node: str
+    weight: int = 0
+    host: str = ""
+    through: str
+
+
+class ChangeDone(msgspec.Struct, frozen=True, kw_only=True, tag_field="event", tag="change-done"):
+    """The change of this `number` was answered; `code` is the name of a gRPC status.
+
+    OK: at least W nodes hold it durably. A definite code: it never takes effect. Any other: it may or may not.
+    """
+
+    time: float
+    number: int
+    code: str
+    message: str = ""
+
+
+class Retired(msgspec.Struct, frozen=True, kw_only=True, tag_field="event", tag="retired"):
+    """A leaver that every other node showed as drained was stopped for good; its NodeDown goes before."""
+
+    time: float
+    node: str
+
+
+class Disturbed(msgspec.Struct, frozen=True, kw_only=True, tag_field="event", tag="disturbed"):
+    """From `began` to `time` the harness talked nonsense to `node`, as if it were the member `source`.
+
+    greeted      whether the node took it for that member: it answered Hello with Hello
+    messages     kind of nonsense → how many such messages it had on a stream that it had greeted
+    answered     whether that stream was still served afterwards: a Ping was answered with Pong
+    incarnation  what the node said of itself in the first greeting, and in one after it all; empty if it did not
+    serving      whether it reported SERVING afterwards
+    why          what went wrong, in a few words; empty if nothing did
+    """
+
+    time: float
+    began: float
+    node: str
+    source: str
+    greeted: bool
+    messages: dict[str, int] = {}
+    answered: bool = False
+    incarnation: tuple[str, str] = ("", "")
+    serving: bool = False
+    why: str = ""
 
 
 class EntrySeen(msgspec.Struct, frozen=True, kw_only=True):
@@ -254,6 +319,9 @@ class SettleBegan(msgspec.Struct, frozen=True, kw_only=True, tag_field="event", 
 class Converged(msgspec.Struct, frozen=True, kw_only=True, tag_field="event", tag="converged"):
     """Quiet: all up, no hint, owners equal, and still so one request time-out later. The final reads follow.
 
+    "All" are the members and those that have left, without the removed and the retired. After a membership change also:
+    all views equal, nothing unconfirmed, nobody draining, and no replica at a node that does not own it.
+
     `by` "inspect", or "reads" for a target that can be seen by reads alone: then the final reads agreed.
     """
 
@@ -310,6 +378,10 @@ Event: TypeAlias = (
     | NodeDown
     | NodeUp
     | DiskLost
+    | Change
+    | ChangeDone
+    | Retired
+    | Disturbed
     | Observation
     | SettleBegan
     | Converged

@@ -17,6 +17,7 @@ from ringcheck.health import check_services, describe, wait_until_serving
 from ringcheck.history import Description
 from ringcheck.schedule import Configuration
 from ringcheck.target import Target
+from ringcheck_chaos.disks import Disk
 from ringcheck_chaos.processes import Process, ProcessError, Supervisor, SupervisorGoneError
 
 LOG_LINES = 8
@@ -26,10 +27,13 @@ CONNECT_S = 1.0
 class Node:
     """A node that can be started again and again. `up` is what we believe; a process may end without being asked."""
 
-    def __init__(self, node_id: str, address: str, process: Process) -> None:
+    def __init__(self, node_id: str, address: str, process: Process, disk: Disk) -> None:
         self.id = node_id
         self.address = address
         self.process = process
+        self.disk = disk
+        self.metrics_address = ""
+        """Where it was told to serve metrics; empty = nowhere."""
         self.up = False
         self.last_seen = time.monotonic()
         """When it last answered or was started, by time.monotonic."""
@@ -83,10 +87,21 @@ class Node:
         self.last_seen = time.monotonic()
         return description
 
-    async def connect_client(self, address: str) -> None:
-        """Give the node's clients their way to it."""
+    @property
+    def was_started(self) -> bool:
+        """Whether it has ever been healthy: one that is to join may never be."""
+        return self.description is not None
+
+    def open_client(self, address: str) -> None:
+        """Give the node's clients their way to it, unless they have it."""
         assert self.description is not None
-        self._client = Client(address, self.description)
+        if self._client is None:
+            self._client = Client(address, self.description)
+
+    async def connect_client(self, address: str) -> None:
+        """Give the node's clients their way to it, which must be open."""
+        self.open_client(address)
+        assert self._client is not None
         if not await self._client.connect(CONNECT_S * 5):
             raise TargetError(f"Node {self.id} is healthy, but no client reaches it through its proxy at {address}.")
 
@@ -150,16 +165,20 @@ def make_node(
     address_book: Mapping[str, str],
     folder: Path,
     supervisor: Supervisor,
+    metrics_address: str = "",
 ) -> Node:
     """Write the files that a node needs below `folder`, and say how its process is to be started."""
     data = folder / node_id
     data.mkdir()
     config = folder / f"{node_id}.json"
     message = node_config(node_id, configuration, address=address, address_book=address_book, data=data)
+    message.metrics_address = metrics_address
     config.write_text(json_format.MessageToJson(message, preserving_proto_field_name=True), "utf-8")
     argv = target.argv(config)
     process = supervisor.process(node_id, argv, log_path=folder / f"{node_id}.log", cwd=target.folder)
-    return Node(node_id, address, process)
+    node = Node(node_id, address, process, Disk(process, data))
+    node.metrics_address = metrics_address
+    return node
 
 
 def node_config(

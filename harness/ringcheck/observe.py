@@ -16,6 +16,8 @@ from ringcheck.history import Counters, EntrySeen, HintSeen, NodeSeen, ReplicaSe
 from ringcheck.node import Node
 
 FIRST_BYTES = 8
+ATTEMPTS = 3
+"""So often is a node asked whose view changes while it is asked; then its preference lists are left out."""
 
 
 class Look(msgspec.Struct, frozen=True):
@@ -43,6 +45,13 @@ async def statuses(nodes: Sequence[Node]) -> list[inspect_pb2.StatusResponse] | 
         return None
 
 
+def membership_seen(status: inspect_pb2.StatusResponse) -> NodeSeen:
+    """What a status says of the view, and nothing else."""
+    return NodeSeen(
+        view_digest=status.view_digest.hex(), members=tuple(status.members), draining=tuple(status.draining)
+    )
+
+
 async def roots_agree(nodes: Sequence[Node]) -> bool:
     """Whether every partition has one and the same root wherever it is kept."""
     asked = (_inspect(node).MerkleRoots(inspect_pb2.MerkleRootsRequest(), timeout=ANSWER_S) for node in nodes)
@@ -64,16 +73,25 @@ def partition_of(key: bytes, partition_count: int) -> int:
 
 
 async def _look_into(node: Node, codec: Codec, keys: Sequence[str]) -> NodeSeen | str:
-    assert node.description is not None
-    seen = NodeSeen()
+    """What a node shows, all of one view: where that changed between two of the questions they are asked again."""
     try:
-        if "inspect" in node.description.profiles:
-            seen = await _inspected(node, codec)
-        if "ring" in node.description.profiles:
-            seen = await _with_ring(seen, node, codec, keys)
+        for _ in range(ATTEMPTS):
+            seen, of_one_view = await _look_once(node, codec, keys)
+            if of_one_view:
+                return seen
     except grpc.aio.AioRpcError as error:
         return f"{node.id} could not be looked into: {error.code().name} {error.details()}"
-    return seen
+    return msgspec.structs.replace(seen, preference_lists={})
+
+
+async def _look_once(node: Node, codec: Codec, keys: Sequence[str]) -> tuple[NodeSeen, bool]:
+    assert node.description is not None
+    seen = NodeSeen()
+    if "inspect" in node.description.profiles:
+        seen = await _inspected(node, codec)
+    if "ring" in node.description.profiles:
+        return await _with_ring(seen, node, codec, keys)
+    return seen, True
 
 
 async def _inspected(node: Node, codec: Codec) -> NodeSeen:
@@ -133,20 +151,25 @@ def _entry(entry: inspect_pb2.ReplicaEntry, codec: Codec) -> EntrySeen | None:
     return EntrySeen(key=key, values=tuple(codec.value_text(key, value) for value in entry.values), state=entry.state)
 
 
-async def _with_ring(seen: NodeSeen, node: Node, codec: Codec, keys: Iterable[str]) -> NodeSeen:
+async def _with_ring(seen: NodeSeen, node: Node, codec: Codec, keys: Iterable[str]) -> tuple[NodeSeen, bool]:
+    """What was seen, and the ring; and whether both were of one view, as far as it shows in members and owners."""
     stub = ring_pb2_grpc.RingStub(node.channel)
     keys = tuple(keys)
     ring = await stub.GetRing(ring_pb2.GetRingRequest(), timeout=ANSWER_S)
     lists = await asyncio.gather(*(_preference_list(stub, codec.known_key(key)) for key in keys))
-    return msgspec.structs.replace(
+    after = await stub.GetRing(ring_pb2.GetRingRequest(), timeout=ANSWER_S) if keys else ring
+    members = tuple(member.node_id for member in ring.members)
+    still = list(ring.members) == list(after.members) and list(ring.partitions) == list(after.partitions)
+    whole = msgspec.structs.replace(
         seen,
-        view_digest=seen.view_digest or ring.view_digest.hex(),
-        members=seen.members or tuple(member.node_id for member in ring.members),
+        view_digest=ring.view_digest.hex(),
+        members=members,
         hosts={member.node_id: member.host or member.node_id for member in ring.members},
         weights={member.node_id: member.weight for member in ring.members},
         owners={each.partition: tuple(each.owners) for each in ring.partitions},
         preference_lists=dict(zip(keys, lists, strict=True)),
     )
+    return whole, still and (not seen.members or set(seen.members) == set(members))
 
 
 async def _preference_list(stub: "ring_pb2_grpc.RingAsyncStub", key: bytes) -> tuple[str, ...]:

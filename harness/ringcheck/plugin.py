@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from ringcheck.events import EventLog
 
 MARKER = "requirement(*ids): the requirements of the contract for whose sake a test was written"
+LIVE_MARKER = "ringcheck_live: needs processes, so it is left out where a core is simulated"
 GIVEN_UP = pytest.StashKey[str]()
 LOG: pytest.StashKey["EventLog"] = pytest.StashKey()
 
@@ -48,6 +49,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 def pytest_configure(config: pytest.Config) -> None:
     """Take up the marker, tie this process to its parent, settle the seed, and record events where asked."""
     config.addinivalue_line("markers", MARKER)
+    config.addinivalue_line("markers", LIVE_MARKER)
     parent = _parent(config)
     if parent is not None:
         from ringcheck_chaos.processes import die_with_parent
@@ -81,11 +83,15 @@ def pytest_configure_node(node: Any) -> None:
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Leave out the tests that --ringcheck-only does not name."""
-    if not config.option.ringcheck_only:
+    """Leave out the tests that --ringcheck-only does not name, and those that no core can take."""
+    kept = items
+    if config.option.ringcheck_core:
+        kept = [item for item in kept if item.get_closest_marker("ringcheck_live") is None]
+    if config.option.ringcheck_only:
+        wanted = set(_selected(config))
+        kept = [item for item in kept if wanted & set(requirements_of(item))]
+    if len(kept) == len(items):
         return
-    wanted = set(_selected(config))
-    kept = [item for item in items if wanted & set(requirements_of(item))]
     config.hook.pytest_deselected(items=[item for item in items if item not in kept])
     items[:] = kept
 

@@ -1,7 +1,9 @@
 """Is a cluster quiet? Pure questions to one observation."""
 
 import itertools
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+
+import msgspec
 
 from ringcheck.history import NodeSeen, Observation, ReplicaSeen
 from ringcheck.schedule import Observe
@@ -10,26 +12,32 @@ MANY = 3
 """So many keys, nodes or partitions are named; the rest is counted."""
 
 
-def unrest(observation: Observation, expected: Iterable[str]) -> Iterator[str]:
+def unrest(observation: Observation, expected: Iterable[str], *, moved: bool = False) -> Iterator[str]:
     """What keeps the cluster of the nodes `expected` from having converged, one sentence each.
 
     Nobody may hold a hint, all views must be equal, nothing is being handed over, and the owners of each partition hold
-    the same data under the same root. Needs the profile inspect; without ring, who lists a partition counts as owner.
+    the same data under the same root. Once membership has `moved`, nobody else may hold any of it. Needs the profile
+    inspect; without ring, who lists a partition counts as owner.
     """
     expected = tuple(expected)
     seen = observation.nodes
     for name in expected:
         if name not in seen:
             yield f"{name} does not run or could not be looked into."
+    concerned = {name: node for name, node in seen.items() if name in expected}
     for name, node in seen.items():
-        yield from _unrest_at(name, node)
-    digests = {node.view_digest for node in seen.values()}
+        yield from _hints_at(name, node)
+        if name in concerned:
+            yield from _moves_at(name, node)
+    digests = {node.view_digest for node in concerned.values()}
     if len(digests) > 1:
-        views = ", ".join(f"{name} has {node.view_digest[:8] or 'none'}" for name, node in seen.items())
+        views = ", ".join(f"{name} has {node.view_digest[:8] or 'none'}" for name, node in concerned.items())
         yield f"The nodes have different views of the ring: {views}."
-    owners = owners_seen(observation)
+    owners = owners_seen(msgspec.structs.replace(observation, nodes=concerned))
     for partition, names in sorted(owners.items()):
         yield from _differences(observation, partition, [name for name in names if name in seen])
+    if moved:
+        yield from _strays(seen, owners)
 
 
 def owners_seen(observation: Observation) -> dict[int, tuple[str, ...]]:
@@ -73,13 +81,16 @@ def same_data(one: Observation, other: Observation) -> bool:
     }
 
 
-def _unrest_at(name: str, node: NodeSeen) -> Iterator[str]:
+def _hints_at(name: str, node: NodeSeen) -> Iterator[str]:
     if node.counters and node.counters.hints_pending:
         targets = sorted({hint.target for hint in node.hints})
         suffix = f", for {', '.join(targets)}" if targets else ""
         yield f"{name} still holds {_count(node.counters.hints_pending, 'hint')}{suffix}."
     elif node.hints:
         yield f"{name} lists {_count(len(node.hints), 'hint')} although it counts none as pending."
+
+
+def _moves_at(name: str, node: NodeSeen) -> Iterator[str]:
     if node.unconfirmed_partitions:
         yield f"{name} has not confirmed {_some('partition', map(str, node.unconfirmed_partitions))}."
     if node.draining:
@@ -98,6 +109,18 @@ def _differences(observation: Observation, partition: int, names: Sequence[str])
             yield f"Partition {partition}: {one} and {other} differ in {_different_keys(left, right)}."
         elif left.root != right.root:
             yield f"Partition {partition}: {one} and {other} hold equal data and tell different roots."
+
+
+def _strays(seen: Mapping[str, NodeSeen], owners: Mapping[int, tuple[str, ...]]) -> Iterator[str]:
+    """The nodes that hold something of partitions that they do not own."""
+    for name, node in seen.items():
+        held = [
+            str(replica.partition)
+            for replica in node.replicas
+            if (replica.entries or replica.others) and name not in owners.get(replica.partition, ())
+        ]
+        if held:
+            yield f"{name} still holds something of {_some('partition', held)}, which it does not own."
 
 
 def _different_keys(left: ReplicaSeen, right: ReplicaSeen) -> str:
@@ -122,7 +145,7 @@ def _states(node: NodeSeen, partition: int | None) -> dict[str, bytes]:
 
 def _fingerprint(node: NodeSeen) -> tuple[object, ...]:
     replicas = tuple((replica.partition, replica.computed_root) for replica in node.replicas)
-    return node.incarnation, node.counters.hints_stored if node.counters else 0, replicas
+    return node.incarnation, node.view_digest, node.counters.hints_stored if node.counters else 0, replicas
 
 
 def _some(noun: str, items: Iterable[str]) -> str:

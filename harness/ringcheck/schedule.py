@@ -25,7 +25,8 @@ FILLER = "."
 class Configuration(msgspec.Struct, frozen=True, kw_only=True):
     """The cluster that a schedule wants; the fields of NodeConfig that all its nodes share.
 
-    `weights` and `hosts` are one per node, or empty: weight 1, and the node's own id, each.
+    `weights` and `hosts` are one per node, or empty: weight 1, and the node's own id, each. In a `mixed` cluster every
+    second node is the reference, in the place of the target.
     """
 
     nodes: int = 5
@@ -43,6 +44,7 @@ class Configuration(msgspec.Struct, frozen=True, kw_only=True):
     detection_deadline_ms: int = 1_000
     convergence_deadline_ms: int = 10_000
     seed: int = 0
+    mixed: bool = False
 
     def __post_init__(self) -> None:
         if self.nodes < 1 or not 1 <= self.n <= self.nodes:
@@ -72,6 +74,8 @@ class Put(msgspec.Struct, frozen=True, kw_only=True, tag_field="step", tag="put"
     """Write `value`, unique for its key.
 
     `context`: id of an operation, None for a blind put, or "malformed": bytes that mean nothing to any node.
+    `as_peer`: a member in whose place the harness itself forwards the write to `node`, over Peer.Exchange, and sends
+    the same message again and again; empty for a client. In a simulated world it is a client all the same.
     """
 
     id: int
@@ -84,6 +88,7 @@ class Put(msgspec.Struct, frozen=True, kw_only=True, tag_field="step", tag="put"
     context: int | Literal["malformed"] | None = None
     w: int = 0
     wait: bool = True
+    as_peer: str = ""
 
 
 class Delete(msgspec.Struct, frozen=True, kw_only=True, tag_field="step", tag="delete"):
@@ -153,6 +158,61 @@ class RollBack(msgspec.Struct, frozen=True, tag_field="step", tag="roll-back"):
     nodes: tuple[str, ...]
 
 
+class Join(msgspec.Struct, frozen=True, kw_only=True, tag_field="step", tag="join"):
+    """An operator starts `node` with an empty disk, unless it runs, and has it join by one call at `through`.
+
+    `through` "" = the first member that runs. The call is sent once. Without `wait` the next step starts at once. An id
+    that was removed or retired is not started again; whether it may join is asked all the same.
+    """
+
+    node: str
+    weight: int = 1
+    host: str = ""
+    through: str = ""
+    wait: bool = True
+
+
+class Leave(msgspec.Struct, frozen=True, kw_only=True, tag_field="step", tag="leave"):
+    """An operator has `node` leave, by one call; fields as in Join. It runs on until a Retire."""
+
+    node: str
+    through: str = ""
+    wait: bool = True
+
+
+class Remove(msgspec.Struct, frozen=True, kw_only=True, tag_field="step", tag="remove"):
+    """An operator takes `node` away, which should be down, by one call; fields as in Join.
+
+    Once this was answered OK nobody starts it again, and the next Settle stops it should it run.
+    """
+
+    node: str
+    through: str = ""
+    wait: bool = True
+
+
+class Retire(msgspec.Struct, frozen=True, tag_field="step", tag="retire"):
+    """Wait until every other node runs and shows these leavers as drained, then stop them for good.
+
+    One that is not within the convergence deadline, or has not left, is left alone, and the history says so.
+    """
+
+    nodes: tuple[str, ...]
+
+
+class Disturb(msgspec.Struct, frozen=True, kw_only=True, tag_field="step", tag="disturb"):
+    """In the place of the member `source`, which should be down, let the harness talk nonsense to `node` as its peer.
+
+    What it says follows from `seed`: bytes that are no envelope, envelopes and states that break the rules, and what
+    was said before, said again in another order. No value goes with a valid message that a client did not put. In a
+    simulated world messages to `node` are repeated and late instead, until the next Settle.
+    """
+
+    node: str
+    source: str
+    seed: int = 0
+
+
 class Elapse(msgspec.Struct, frozen=True, kw_only=True, tag_field="step", tag="elapse"):
     """Let time pass: so many seconds, plus so many times the detection deadline that the target declares."""
 
@@ -175,7 +235,10 @@ class Observe(msgspec.Struct, frozen=True, kw_only=True, tag_field="step", tag="
 
 
 class Settle(msgspec.Struct, frozen=True, tag_field="step", tag="settle"):
-    """Await, heal every fault, restart every node, wait for convergence, read every key at every node."""
+    """Await, heal every fault, restart every node, wait for convergence, read every key at every member.
+
+    Nodes that were removed or retired are neither restarted nor waited for.
+    """
 
 
 class ExpectAnswer(msgspec.Struct, frozen=True, kw_only=True, tag_field="step", tag="expect-answer"):
@@ -200,6 +263,7 @@ class ExpectSettled(msgspec.Struct, frozen=True, kw_only=True, tag_field="step",
 
 
 Operation: TypeAlias = Get | Put | Delete
+MembershipChange: TypeAlias = Join | Leave | Remove
 Step: TypeAlias = (
     Get
     | Put
@@ -213,6 +277,11 @@ Step: TypeAlias = (
     | Wipe
     | Backup
     | RollBack
+    | Join
+    | Leave
+    | Remove
+    | Retire
+    | Disturb
     | Elapse
     | Observe
     | Settle
@@ -240,6 +309,21 @@ class Schedule(msgspec.Struct, frozen=True, kw_only=True):
         """The operations, in order."""
         return (step for step in self.steps if isinstance(step, Get | Put | Delete))
 
+    def joiners(self) -> tuple[str, ...]:
+        """The ids that Join steps name and the configuration does not, in order of first use."""
+        names = dict.fromkeys(step.node for step in self.steps if isinstance(step, Join))
+        return tuple(name for name in names if name not in self.configuration.node_ids)
+
+    @property
+    def changes_membership(self) -> bool:
+        """Whether any step needs the profile `membership`."""
+        return any(isinstance(step, Join | Leave | Remove | Retire) for step in self.steps)
+
+    @property
+    def talks_as_peer(self) -> bool:
+        """Whether the harness is to take the place of a member, which needs the profile `peer`."""
+        return any(isinstance(step, Disturb) or (isinstance(step, Put) and step.as_peer) for step in self.steps)
+
     def keys(self) -> tuple[str, ...]:
         """Every key that an operation names, in order of first use, without those a node must refuse."""
         return tuple(dict.fromkeys(step.key for step in self.operations() if step.key and step.key_size != "over"))
@@ -253,8 +337,6 @@ def beyond_live(schedule: Schedule) -> str:
                 return describe(fault)
             case CrashAfter(node=node):
                 return f"{node} dying between two effects"
-            case Wipe(nodes=nodes) | RollBack(nodes=nodes):
-                return f"another disk for {', '.join(nodes)}"
     return ""
 
 

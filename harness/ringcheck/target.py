@@ -56,7 +56,7 @@ class Target(msgspec.Struct, frozen=True):
         """
         folder = (folder or Path.cwd()).absolute()
         if not command:
-            return cls((sys.executable, *REFERENCE), folder)
+            return cls.reference(folder)
         if (count := sum(argument.count(PLACEHOLDER) for argument in command)) != 1:
             raise UsageError(
                 f"The command {shlex.join(command)!r} holds {PLACEHOLDER} {count} times; it must hold it once, "
@@ -64,6 +64,11 @@ class Target(msgspec.Struct, frozen=True):
             )
         program, *arguments = command
         return cls((_program(program, folder), *(_argument(each, folder) for each in arguments)), folder)
+
+    @classmethod
+    def reference(cls, folder: Path) -> Self:
+        """The reference of this installation, started in `folder`."""
+        return cls((sys.executable, *REFERENCE), folder)
 
     @classmethod
     def from_history(cls, command: Sequence[str], folder: Path | None = None) -> Self:

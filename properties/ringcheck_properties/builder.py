@@ -10,16 +10,21 @@ from ringcheck.schedule import (
     Configuration,
     CrashAfter,
     Delete,
+    Disturb,
     Elapse,
     ExpectAnswer,
     ExpectSettled,
     Get,
     Heal,
     Inject,
+    Join,
     Kill,
+    Leave,
     Observe,
     Put,
+    Remove,
     Restart,
+    Retire,
     RollBack,
     Schedule,
     Settle,
@@ -42,7 +47,8 @@ class Story:
     """A schedule in the making.
 
     `nodes` are the cluster's, turned round by the seed, so that another seed breaks other nodes. Operations and
-    faults return their ids. An operation goes `through` the node named, else through each node in turn.
+    faults return their ids. An operation goes `through` the node named, else in turn through each of those that are
+    members from the beginning to the end.
     """
 
     def __init__(
@@ -55,9 +61,12 @@ class Story:
         self.namespace = namespace_of(f"{name}/{seed}".encode())
         turn = seed % configuration.nodes
         self.nodes = configuration.node_ids[turn:] + configuration.node_ids[:turn]
+        self._stayers = self.nodes
+        self._joiners = 0
         self._steps: list[Step] = []
         self._operations = 0
         self._faults = 0
+        self._disturbances = 0
         self._values: dict[int, str] = {}
 
     @property
@@ -73,6 +82,11 @@ class Story:
     def others(self, *absent: str) -> tuple[str, ...]:
         """Every node but these."""
         return tuple(node for node in self.nodes if node not in absent)
+
+    def newcomer(self) -> str:
+        """The id of one more node, which is no member yet."""
+        self._joiners += 1
+        return f"n{self.configuration.nodes + self._joiners}"
 
     def schedule(self, namespace: str = "") -> Schedule:
         """What has been told, as data; its namespace follows from name and seed, unless one is given."""
@@ -106,6 +120,7 @@ class Story:
         key_size: Size = 0,
         value_size: Size = 0,
         wait: bool = True,
+        as_peer: str = "",
     ) -> int:
         """Write `value`, by default one that no other operation writes; returns the operation's id."""
         number, node = self._operation(through)
@@ -123,6 +138,7 @@ class Story:
                 context=context,
                 w=w,
                 wait=wait,
+                as_peer=as_peer,
             ),
         )
 
@@ -179,6 +195,34 @@ class Story:
         """Kill these nodes and put the copies of their disks in place."""
         self._steps.append(RollBack(nodes))
 
+    def join(self, node: str, *, through: str = "", weight: int = 1, host: str = "", wait: bool = True) -> None:
+        """A node is started and joins."""
+        self._steps.append(Join(node=node, weight=weight, host=host, through=through, wait=wait))
+
+    def leave(self, node: str, *, through: str = "", wait: bool = True) -> None:
+        """A node begins to leave; it runs on until it is retired."""
+        self._part(node)
+        self._steps.append(Leave(node=node, through=through, wait=wait))
+
+    def remove(self, node: str, *, through: str = "", wait: bool = True) -> None:
+        """A node, which should be down, is taken away for good."""
+        self._part(node)
+        self._steps.append(Remove(node=node, through=through, wait=wait))
+
+    def retire(self, *nodes: str) -> None:
+        """Leavers are stopped for good, once they are drained."""
+        self._steps.append(Retire(nodes))
+
+    def disturb(self, node: str, *, source: str) -> None:
+        """Talk nonsense to a node in the place of a member, another time another nonsense."""
+        self._disturbances += 1
+        seed = int(namespace_of(f"{self.namespace}/{self._disturbances}".encode()), 16)
+        self._steps.append(Disturb(node=node, source=source, seed=seed))
+
+    def lapse(self, seconds: float) -> None:
+        """Let so much time pass, whatever the target declares."""
+        self._steps.append(Elapse(seconds=seconds))
+
     def pause(self, detections: float = TRUSTED) -> None:
         """Let so many detection deadlines pass; by default enough for all to know who is there."""
         self._steps.append(Elapse(detections=detections))
@@ -208,7 +252,11 @@ class Story:
 
     def _operation(self, through: str) -> tuple[int, str]:
         self._operations += 1
-        return self._operations, through or self.nodes[self._operations % len(self.nodes)]
+        return self._operations, through or self._stayers[self._operations % len(self._stayers)]
+
+    def _part(self, node: str) -> None:
+        """Nothing goes through a node by turns any more that is not to stay."""
+        self._stayers = tuple(each for each in self._stayers if each != node) or self._stayers
 
     def _append(self, number: int, step: Step) -> int:
         self._steps.append(step)

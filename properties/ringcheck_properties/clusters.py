@@ -6,6 +6,8 @@ A cluster is started once and used again by every schedule of an equal configura
 from collections.abc import Callable
 from typing import TypeAlias
 
+import msgspec
+
 from ringcheck.schedule import Configuration
 
 HOUR_MS = 3_600_000
@@ -82,7 +84,79 @@ def lazy(nodes: int) -> Configuration:
     )
 
 
-SHAPES: tuple[Shape, ...] = (by_reads_alone, uneven, everywhere, with_fallbacks, usual, lazy)
+def in_pairs(nodes: int) -> Configuration:
+    """Two copies of everything, both for a write, in many small partitions: every two nodes are a pair for some key.
+
+    Anti-entropy is slow, so that one copy in the place of two stays alone for a while.
+    """
+    n = min(2, nodes)
+    return Configuration(nodes=nodes, n=n, r=1, w=n, partition_count=64, anti_entropy_interval_ms=3_000)
+
+
+def single(nodes: int) -> Configuration:
+    """One copy of everything: what is given away too early is gone."""
+    return Configuration(nodes=min(3, nodes), n=1, r=1, w=1)
+
+
+def heavy(nodes: int) -> Configuration:
+    """Every node weighs four, owns but a part, and there are many partitions: who weighs little changes little."""
+    n = max(1, min(3, nodes // 2))
+    return Configuration(nodes=nodes, n=n, r=1, w=n, weights=(4,) * nodes, partition_count=64)
+
+
+def weighted(nodes: int) -> Configuration:
+    """`usual`, with nodes that weigh 1, 2, 4, 1 and so on."""
+    whole = usual(nodes)
+    weights = tuple(1 << number % 3 for number in range(nodes))
+    return Configuration(nodes=whole.nodes, n=whole.n, r=whole.r, w=whole.w, weights=weights)
+
+
+def forgetful(nodes: int) -> Configuration:
+    """`everywhere`, with handoff and anti-entropy so slow that nobody tells a node what it has forgotten."""
+    return _slow(everywhere(nodes))
+
+
+def forgetful_with_fallbacks(nodes: int) -> Configuration:
+    """`forgetful`, with more nodes than copies."""
+    return _slow(with_fallbacks(nodes))
+
+
+def _slow(whole: Configuration) -> Configuration:
+    return Configuration(
+        nodes=whole.nodes,
+        n=whole.n,
+        r=whole.r,
+        w=whole.w,
+        handoff_interval_ms=3_000,
+        anti_entropy_interval_ms=3_000,
+        convergence_deadline_ms=40_000,
+    )
+
+
+def mixed(shape: Shape) -> Shape:
+    """The clusters of a shape in which every second node is the reference; that takes two nodes."""
+
+    def with_the_reference(nodes: int) -> Configuration:
+        at_least(2, nodes)
+        return msgspec.structs.replace(shape(nodes), mixed=True)
+
+    return with_the_reference
+
+
+SHAPES: tuple[Shape, ...] = (
+    by_reads_alone,
+    uneven,
+    weighted,
+    heavy,
+    single,
+    in_pairs,
+    forgetful,
+    forgetful_with_fallbacks,
+    everywhere,
+    with_fallbacks,
+    usual,
+    lazy,
+)
 """All shapes, in the order in which they are tried: a cluster is started anew for another configuration, so that what
 mostly comes to the same one stands together, and last what random schedules go on with."""
 

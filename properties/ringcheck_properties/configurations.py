@@ -3,7 +3,7 @@
 from hypothesis import strategies as st
 
 from ringcheck.schedule import Configuration
-from ringcheck_properties.picking import one_of
+from ringcheck_properties.picking import pick
 
 MOST_NODES = 9
 COPIES = (3, 1, 2, 2, 2, 3, 3, 3, 4, 5)
@@ -17,18 +17,26 @@ REPLICA_MS = (50, 100, 250)
 REQUEST_MS = (1_000, 2_000, 4_000)
 """A request waits for a replica, for stand-ins, for disks and for the way: ten times the least of it, and more."""
 PARTITIONS = (1, 2, 4, 16, 64)
+FEW_PARTITIONS = (1, 2, 4, 8, 16)
+"""Where they move: each that does is messages and events of its own."""
+ROUNDS_TO_MOVE = 5
+"""So many rounds of handoff more it takes until what moved is copied, released, confirmed, dropped and drained."""
 
 
 @st.composite
-def configurations(draw: st.DrawFn) -> Configuration:
-    """Clusters of 1 to 9 nodes; the deadlines that they promise follow from their intervals."""
-    nodes = draw(one_of((3, 1, 2, 4, 5, 5, 5, 6, MOST_NODES)))
-    hosts = _hosts(nodes, draw(one_of((0, 0, 0, 1))))
-    n = min(draw(one_of(COPIES)), len(set(hosts)) or nodes)
-    r, w = (draw(one_of((*[min(2, n)] * 3, 1, n))) for _ in range(2))
-    weights = draw(one_of(((), (), tuple(1 + number % 3 for number in range(nodes)))))
-    gossip, handoff, anti_entropy = (draw(one_of(some)) for some in (GOSSIP_MS, HANDOFF_MS, ANTI_ENTROPY_MS))
-    replica, request = draw(one_of(REPLICA_MS)), draw(one_of(REQUEST_MS))
+def configurations(draw: st.DrawFn, *, changing: bool = False) -> Configuration:
+    """Clusters of 1 to 9 nodes; the deadlines that they promise follow from their intervals.
+
+    With `changing` they are made for nodes that join and leave.
+    """
+    nodes = pick(draw, (3, 1, 2, 4, 5, 5, 5, 6, MOST_NODES))
+    hosts = _hosts(nodes, pick(draw, (0, 0, 0, 1)))
+    n = min(pick(draw, COPIES), len(set(hosts)) or nodes)
+    r, w = (pick(draw, (*[min(2, n)] * 3, 1, n)) for _ in range(2))
+    weights = pick(draw, ((), (), tuple(1 + number % 3 for number in range(nodes))))
+    gossip, handoff, anti_entropy = (pick(draw, some) for some in (GOSSIP_MS, HANDOFF_MS, ANTI_ENTROPY_MS))
+    replica, request = pick(draw, REPLICA_MS), pick(draw, REQUEST_MS)
+    convergence = convergence_ms(gossip, replica, handoff, anti_entropy, request)
     return Configuration(
         nodes=nodes,
         n=n,
@@ -36,14 +44,14 @@ def configurations(draw: st.DrawFn) -> Configuration:
         w=w,
         weights=weights,
         hosts=hosts,
-        partition_count=draw(one_of((16, *PARTITIONS))),
+        partition_count=pick(draw, (16, *(FEW_PARTITIONS if changing else PARTITIONS))),
         gossip_interval_ms=gossip,
         handoff_interval_ms=handoff,
         anti_entropy_interval_ms=anti_entropy,
         replica_timeout_ms=replica,
         request_timeout_ms=request,
         detection_deadline_ms=detection_ms(gossip, replica),
-        convergence_deadline_ms=convergence_ms(gossip, replica, handoff, anti_entropy, request),
+        convergence_deadline_ms=convergence + changing * ROUNDS_TO_MOVE * handoff,
     )
 
 

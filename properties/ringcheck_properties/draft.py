@@ -35,6 +35,8 @@ class Seen:
 class Draft:
     """Steps so far; `seconds` estimates what they take, of the `budget` that there is.
 
+    `changing` says whether nodes may join and leave. `nodes` are those that are about: members and leavers.
+
     `salt` keeps the keys of different runs apart. `keys` may hold one several times, so that it is chosen more often;
     values are filled up to one of `sizes`.
 
@@ -53,11 +55,16 @@ class Draft:
         salt: str = "",
         budget: float = SECONDS,
         sizes: tuple[Size, ...] = (0,),
+        changing: bool = False,
     ) -> None:
         self._story = Story(name, configuration, seed=seed)
         self.swarm = swarm
         self.keys = keys
-        self.nodes = configuration.node_ids
+        self.changing = changing
+        self.nodes = self.members = configuration.node_ids
+        self.leavers: tuple[str, ...] = ()
+        self.joined: tuple[str, ...] = ()
+        self.hosts = dict(zip(configuration.node_ids, configuration.hosts, strict=False))
         self.configuration = configuration
         self.faults: dict[int, Fault] = {}
         self.down: tuple[str, ...] = ()
@@ -90,6 +97,25 @@ class Draft:
         return len(self.destroyed | {node}) < self.configuration.w
 
     @property
+    def stayers(self) -> tuple[str, ...]:
+        """The members that were there from the beginning; without any, those that are there now."""
+        return tuple(node for node in self.members if node not in self.joined) or self.members
+
+    @property
+    def next_joiner(self) -> str:
+        """The id of the node that joins next."""
+        return f"n{self.configuration.nodes + len(self.joined) + 1}"
+
+    def host(self, node: str) -> str:
+        """The physical machine of a node."""
+        return self.hosts.get(node, node)
+
+    def spares(self, node: str) -> bool:
+        """Whether enough hosts are left when `node` goes, and somebody to ask."""
+        left = {self.host(each) for each in self.members if each != node}
+        return len(left) >= max(1, self.configuration.n)
+
+    @property
     def length(self) -> int:
         """How many steps there are."""
         return len(self._story.steps)
@@ -117,6 +143,44 @@ class Draft:
         """Wait for all operations."""
         self._story.wait()
         self.seconds += STUCK_S if self.troubled else 0.0
+
+    def join(self, *, through: str, weight: int = 1, host: str = "", wait: bool = True) -> str:
+        """One more node joins; returns its id."""
+        node = self._story.newcomer()
+        self._story.join(node, through=through, weight=weight, host=host, wait=wait)
+        self.hosts |= {node: host} if host else {}
+        self.joined += (node,)
+        self.members += (node,)
+        self.nodes += (node,)
+        self.seconds += RESTART_S
+        return node
+
+    def leave(self, node: str, *, through: str, wait: bool = True) -> None:
+        """A member begins to leave."""
+        self._story.leave(node, through=through, wait=wait)
+        self.members = _without(self.members, node)
+        self.leavers += (node,)
+
+    def remove(self, node: str, *, through: str, wait: bool = True) -> None:
+        """A member that is down is taken away; what its disk held is lost."""
+        self._story.remove(node, through=through, wait=wait)
+        self.destroyed |= {node}
+        self.copied -= {node}
+        self.members, self.nodes = _without(self.members, node), _without(self.nodes, node)
+        self.down = _without(self.down, node)
+
+    def retire(self, nodes: tuple[str, ...]) -> None:
+        """Leavers are stopped for good."""
+        self._story.retire(*nodes)
+        for node in nodes:
+            self.leavers, self.nodes = _without(self.leavers, node), _without(self.nodes, node)
+            self.copied -= {node}
+        self.seconds += STUCK_S
+
+    def lapse(self, seconds: float) -> None:
+        """Let time pass, in seconds."""
+        self._story.lapse(seconds)
+        self.seconds += seconds
 
     def inject(self, fault: Fault) -> int:
         """Begin a fault; returns its id."""
@@ -161,11 +225,12 @@ class Draft:
         """Look into every running node."""
         self._story.observe()
 
-    def restart(self) -> None:
-        """Start all nodes that are down."""
-        self._story.restart(*self.down)
-        self.seconds += RESTART_S * len(self.down)
-        self.down = ()
+    def restart(self, node: str = "") -> None:
+        """Start all nodes that are down, or this one alone."""
+        up = (node,) if node else self.down
+        self._story.restart(*up)
+        self.seconds += RESTART_S * len(up)
+        self.down = tuple(each for each in self.down if each not in up)
 
     def pause(self, detections: float) -> None:
         """Let time pass, in detection deadlines."""
@@ -190,3 +255,7 @@ class Draft:
     def _lost(self, node: str) -> None:
         self.destroyed |= {node}
         self.down = tuple(dict.fromkeys((*self.down, node)))
+
+
+def _without(nodes: tuple[str, ...], node: str) -> tuple[str, ...]:
+    return tuple(each for each in nodes if each != node)

@@ -4,7 +4,8 @@ This is where `ringcheck explore` gets its schedules from. In a simulated world 
 so Hypothesis may do all that it can: shrink, remember what failed, and try that first the next time.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
+from dataclasses import dataclass
 from pathlib import Path
 from unittest import SkipTest
 
@@ -14,12 +15,12 @@ from hypothesis.database import DirectoryBasedExampleDatabase
 from hypothesis.stateful import run_state_machine_as_test
 
 from ringcheck.schedule import Schedule, Size
-from ringcheck_properties import hardships, moves
+from ringcheck_properties import hardships, upheavals
 from ringcheck_properties.configurations import configurations
 from ringcheck_properties.draft import Draft
 from ringcheck_properties.machine import CarryOut, ScheduleMachine, as_rule
 from ringcheck_properties.moves import Move
-from ringcheck_properties.picking import coins, one_of, up_to
+from ringcheck_properties.picking import Draw, coins, pick, up_to
 from ringcheck_properties.scripted import scripts
 from ringcheck_properties.swarm import hard_swarms
 
@@ -35,6 +36,10 @@ ONE_IN_SO_MANY_IS_DROPPED = 40
 MOVES = 14
 OPENED_UNLESS_ONE_IN = 3
 """So many schedules begin with an episode, for one that does not."""
+CHANGING_UNLESS_ONE_IN = 3
+"""So many schedules change who belongs to the cluster, for one that does not, where the target is up to that."""
+CALM_EVERY = 8
+"""One seed in so many does nothing else, where the target is up to that."""
 SCRIPTED_EVERY = 4
 """One seed in so many is a scripted example: what it takes a script to bring about, chance does not."""
 
@@ -56,27 +61,33 @@ SIMULATED = settings(
 
 
 @st.composite
-def hard_drafts(draw: st.DrawFn) -> Draft:
-    """Drafts on clusters of all kinds, empty or opened by a whole episode; the seed of the world is drawn too."""
+def hard_drafts(draw: st.DrawFn, *, changing: bool = False) -> Draft:
+    """Drafts on clusters of all kinds, empty or opened by a whole episode; the seed of the world is drawn too.
+
+    With `changing` nodes join and leave in most of them.
+    """
     # The seed first: Hypothesis hardly ever begins twice with the same draw, and there are but so many sizes.
-    number, configuration = draw(up_to(2**31 - 1)), draw(configurations())
+    number, changes = draw(up_to(2**31 - 1)), changing and bool(draw(up_to(CHANGING_UNLESS_ONE_IN)))
+    configuration = draw(configurations(changing=changes))
     draft = Draft(
         configuration,
         swarm=draw(hard_swarms(configuration.nodes)),
-        keys=draw(one_of(KEY_POOLS)),
+        keys=pick(draw, KEY_POOLS),
         twins=draw(coins),
-        sizes=draw(one_of(VALUE_SIZES)),
+        sizes=pick(draw, VALUE_SIZES),
         name=NAME,
         seed=number,
         budget=BUDGET_S,
+        changing=changes,
     )
-    offered = tuple(move for move in hardships.OPENINGS if move.offered(draft))
+    openings = upheavals.OPENINGS if draft.changing else hardships.OPENINGS
+    offered = tuple(move for move in openings if move.offered(draft))
     if offered and bool(draw(up_to(OPENED_UNLESS_ONE_IN))):
-        tell(draw(one_of(offered)), draw, draft)
+        tell(pick(draw, offered), draw, draft)
     return draft
 
 
-def tell(move: Move, draw: moves.Draw, draft: Draft) -> None:
+def tell(move: Move, draw: Draw, draft: Draft) -> None:
     """Make one move, and go without some of its steps."""
     first = draft.length
     move.tell(draw, draft)
@@ -87,7 +98,7 @@ def tell(move: Move, draw: moves.Draw, draft: Draft) -> None:
 class ExploringMachine(ScheduleMachine):
     """Draws one schedule for a simulated world. Each step may be dropped, which is how Hypothesis shrinks it."""
 
-    def make(self, move: Move, draw: moves.Draw) -> None:
+    def make(self, move: Move, draw: Draw) -> None:
         """See `tell`."""
         tell(move, draw, self.draft)
 
@@ -106,73 +117,101 @@ class ExploringMachine(ScheduleMachine):
     rewrite = as_rule(hardships.REWRITE)
 
 
+class ChangingMachine(ExploringMachine):
+    """The same for a target whose members may change."""
+
+    join = as_rule(upheavals.JOIN)
+    leave = as_rule(upheavals.LEAVE)
+    retire = as_rule(upheavals.RETIRE)
+    remove = as_rule(upheavals.REMOVE)
+    shaken = as_rule(upheavals.SHAKEN)
+    apart = as_rule(upheavals.APART)
+    late_views = as_rule(upheavals.LATE_VIEWS)
+    orphan = as_rule(upheavals.ORPHAN)
+
+
 class StillFailsError(Exception):
     """A schedule fails in the way that is being shrunk; tells Hypothesis so."""
 
 
-def draw(number: int) -> Schedule:
-    """The schedule of a seed: the same for the same number and the same version of everything."""
-    drawn: list[Schedule] = []
-    _run(number, drawn.append, SIMULATED)
-    return drawn[-1]
+@dataclass(frozen=True)
+class Source:
+    """Schedules by their seeds. `changing`: for targets that declare `membership`."""
+
+    changing: bool = False
+
+    def draw(self, number: int) -> Schedule:
+        """The schedule of a seed: the same for the same number and the same version of everything."""
+        drawn: list[Schedule] = []
+        self._run(number, drawn.append, SIMULATED)
+        return drawn[-1]
+
+    def shrink(self, number: int, fails: Fails, database: Path | None = None) -> Schedule:
+        """The smallest schedule that Hypothesis finds to fail, from that of a seed; it is kept in `database`.
+
+        Returns the seed's own schedule when that does not fail.
+        """
+        smallest = self.draw(number)
+        phases = (Phase.generate, Phase.shrink)
+        return self._search(number, fails, settings(SIMULATED, phases=phases, database=_open(database))) or smallest
+
+    def replay_saved(self, fails: Fails, database: Path) -> Schedule | None:
+        """The first schedule of an earlier `shrink` with this database that still fails; None if none does."""
+        chosen = settings(SIMULATED, phases=(Phase.reuse,), database=_open(database))
+        kinds = (0, SCRIPTED_EVERY - 1, 1) if self.changing else (0, SCRIPTED_EVERY - 1)
+        return next((found for kind in kinds if (found := self._search(kind, fails, chosen))), None)
+
+    def for_profiles(self, profiles: Collection[str]) -> "Source":
+        """The source for a target that declares these profiles."""
+        return Source(changing="membership" in profiles)
+
+    def _search(self, number: int, fails: Fails, chosen: settings) -> Schedule | None:
+        failing: list[Schedule] = []
+
+        def carry_out(schedule: Schedule) -> None:
+            if fails(schedule):
+                failing.append(schedule)
+                raise StillFailsError
+
+        try:
+            self._run(number, carry_out, chosen)
+        except StillFailsError:
+            return failing[-1]
+        except SkipTest:
+            pass  # Hypothesis was to reuse what it had kept, and had kept nothing.
+        return None
+
+    def _run(self, number: int, carry_out: CarryOut, chosen: settings) -> None:
+        if number % SCRIPTED_EVERY == SCRIPTED_EVERY - 1:
+            _run_strategy(scripts(changing=self.changing), number, carry_out, chosen)
+        elif self.changing and number % CALM_EVERY == 1:
+            _run_strategy(upheavals.calm_changes(), number, carry_out, chosen)
+        else:
+            self._run_machine(number, carry_out, chosen)
+
+    def _run_machine(self, number: int, carry_out: CarryOut, chosen: settings) -> None:
+        kind = ChangingMachine if self.changing else ExploringMachine
+
+        def machine() -> ExploringMachine:
+            return kind(hard_drafts(changing=self.changing), carry_out)
+
+        # Hypothesis takes any callable that makes a machine, though it is annotated to take a class.
+        run_state_machine_as_test(seed(number)(machine), settings=chosen)  # type: ignore[arg-type]
 
 
-def shrink(number: int, fails: Fails, database: Path | None = None) -> Schedule:
-    """The smallest schedule that Hypothesis finds to fail, from that of a seed; it is kept in `database`.
-
-    Returns the seed's own schedule when that does not fail.
-    """
-    smallest = draw(number)
-    phases = (Phase.generate, Phase.shrink)
-    return _search(number, fails, settings(SIMULATED, phases=phases, database=_open(database))) or smallest
+_plain = Source()
+draw, shrink, replay_saved, for_profiles = _plain.draw, _plain.shrink, _plain.replay_saved, _plain.for_profiles
+membership = Source(changing=True)
 
 
-def replay_saved(fails: Fails, database: Path) -> Schedule | None:
-    """The first schedule of an earlier `shrink` with this database that still fails; None if none does."""
-    chosen = settings(SIMULATED, phases=(Phase.reuse,), database=_open(database))
-    return _search(0, fails, chosen) or _search(SCRIPTED_EVERY - 1, fails, chosen)
-
-
-def _search(number: int, fails: Fails, chosen: settings) -> Schedule | None:
-    failing: list[Schedule] = []
-
-    def carry_out(schedule: Schedule) -> None:
-        if fails(schedule):
-            failing.append(schedule)
-            raise StillFailsError
-
-    try:
-        _run(number, carry_out, chosen)
-    except StillFailsError:
-        return failing[-1]
-    except SkipTest:
-        pass  # Hypothesis was to reuse what it had kept, and had kept nothing.
-    return None
-
-
-def _run(number: int, carry_out: CarryOut, chosen: settings) -> None:
-    if number % SCRIPTED_EVERY == SCRIPTED_EVERY - 1:
-        _run_script(number, carry_out, chosen)
-    else:
-        _run_machine(number, carry_out, chosen)
-
-
-def _run_script(number: int, carry_out: CarryOut, chosen: settings) -> None:
-    @chosen  # after the seed, which takes the database away
-    @seed(number)
-    @given(scripts())
-    def carry_out_script(schedule: Schedule) -> None:
+def _run_strategy(schedules: st.SearchStrategy[Schedule], number: int, carry_out: CarryOut, chosen: settings) -> None:
+    def carry_out_one(schedule: Schedule) -> None:
         carry_out(schedule)
 
-    carry_out_script()
-
-
-def _run_machine(number: int, carry_out: CarryOut, chosen: settings) -> None:
-    def machine() -> ExploringMachine:
-        return ExploringMachine(hard_drafts(), carry_out)
-
-    # Hypothesis takes any callable that makes a machine, though it is annotated to take a class.
-    run_state_machine_as_test(seed(number)(machine), settings=chosen)  # type: ignore[arg-type]
+    # What Hypothesis keeps it keeps by name, and what one strategy drew means nothing to another.
+    carry_out_one.__name__ = f"carry_out_{schedules}".split("(")[0]
+    # The settings after the seed, which takes the database away.
+    chosen(seed(number)(given(schedules)(carry_out_one)))()
 
 
 def _open(path: Path | None) -> DirectoryBasedExampleDatabase | None:

@@ -4,8 +4,8 @@ from typing import Literal, get_args
 
 from ringcheck_chaos.faults import ClockSkew, Cut, DiskErrors, Isolate, MessageFault, Split
 from ringcheck_properties.draft import RESTART_S, SETTLE_S, STUCK_S, Draft
-from ringcheck_properties.moves import CLIENTS, Draw, Move, operate, talk
-from ringcheck_properties.picking import coins, one_of, order_of, some_of, up_to
+from ringcheck_properties.moves import CLIENTS, Move, operate, talk
+from ringcheck_properties.picking import Draw, coins, pick, pick_some, shuffle, up_to
 
 Action = Literal["lose", "repeat", "delay"]
 KINDS = ("", "", "write", "write", "read", "read", "forward", "handoff", "read-repair", "anti-entropy", "ping", "tree")
@@ -44,8 +44,8 @@ def losable(draft: Draft, kind: str) -> tuple[str, ...]:
 def lose(draw: Draw, draft: Draft) -> None:
     """A node loses its disk, or falls back to an older copy; it may come back at once."""
     kinds = tuple(kind for kind in ("wipes", "roll-backs") if kind in draft.swarm.hardships and losable(draft, kind))
-    kind = draw(one_of(kinds))
-    node = draw(one_of(losable(draft, kind)))
+    kind = pick(draw, kinds)
+    node = pick(draw, losable(draft, kind))
     (draft.wipe if kind == "wipes" else draft.roll_back)(node)
     if draw(coins):
         draft.restart()
@@ -53,7 +53,7 @@ def lose(draw: Draw, draft: Draft) -> None:
 
 def back_up(draw: Draw, draft: Draft) -> None:
     """The disks of some nodes are copied, at a moment when anything may be on its way to them."""
-    draft.back_up(tuple(draw(some_of(draft.nodes, 1))))
+    draft.back_up(pick_some(draw, draft.nodes, 1))
     talk(draw, draft)
 
 
@@ -62,8 +62,8 @@ def fail_disk(draw: Draw, draft: Draft) -> None:
 
     Or many keys are written, and another disk is lost: so a copy that was counted and never made is one too few.
     """
-    node = draw(one_of(draft.nodes))
-    draft.inject(DiskErrors(node=node, every=draw(one_of(EVERY))))
+    node = pick(draw, draft.nodes)
+    draft.inject(DiskErrors(node=node, every=pick(draw, EVERY)))
     if draw(coins):
         talk(draw, draft)
         return
@@ -77,7 +77,7 @@ def lose_one_of(draw: Draw, draft: Draft, nodes: tuple[str, ...]) -> None:
     """One of these nodes loses its disk, where that is within the contract."""
     candidates = tuple(node for node in nodes if node in losable(draft, "wipes"))
     if candidates:
-        draft.wipe(draw(one_of(candidates)))
+        draft.wipe(pick(draw, candidates))
         draft.restart()
 
 
@@ -87,31 +87,31 @@ def strand(draw: Draw, draft: Draft) -> None:
     So of some keys no home is among those together, and what two stand-ins keep must come to rest, wholly, at two.
     """
     w = draft.configuration.w
-    order = tuple(draw(order_of(draft.nodes)))
+    order = shuffle(draw, draft.nodes)
     together, apart = order[:w], order[w:]
-    split = draft.inject(Split(how=draw(one_of(draft.swarm.cuts)), left=together, right=apart))
+    split = draft.inject(Split(how=pick(draw, draft.swarm.cuts), left=together, right=apart))
     draft.pause(TRUSTED)
     for key in MANY_KEYS:
         operate(draw, draft, together, wait=False, key=key, kind="put", quorum=0)
     draft.wait()
     draft.heal(split)
-    draft.pause(draw(one_of(HOMECOMING)))
+    draft.pause(pick(draw, HOMECOMING))
     if draw(coins):
         lose_one_of(draw, draft, apart)
 
 
 def rewrite(draw: Draw, draft: Draft) -> None:
     """While a node is away keys are written, deleted and written again; then it hears of all of it, late."""
-    away, *others = draw(order_of(draft.nodes))
-    cut = draft.inject(Isolate(how=draw(one_of(draft.swarm.cuts)), node=away))
+    away, *others = shuffle(draw, draft.nodes)
+    cut = draft.inject(Isolate(how=pick(draw, draft.swarm.cuts), node=away))
     draft.pause(TRUSTED)
-    through = draw(one_of(tuple(others)))
-    keys = MANY_KEYS[: draw(one_of((2, 1)))]
+    through = pick(draw, others)
+    keys = MANY_KEYS[: pick(draw, (2, 1))]
     for key in keys:
         draft.put(key, through=through, client=NEWCOMER, context=None, quorum=0, wait=True)
         seen = draft.seen[key][-1].operation
         draft.delete(key, through=through, client=NEWCOMER, context=seen, quorum=0, wait=True)
-    draft.pause(draw(one_of((0.1, 1.5))))
+    draft.pause(pick(draw, (0.1, 1.5)))
     for key in keys:
         operate(draw, draft, (through,), wait=True, key=key, kind="put")
     draft.heal(cut)
@@ -122,16 +122,16 @@ def fall_back(draw: Draw, draft: Draft) -> None:
 
     Its node may restart in between, so that an identity that is kept on the disk comes back with it.
     """
-    node = draw(one_of(undamaged(draft)))
-    keys = MANY_KEYS[: draw(one_of((4, 2, 1)))]
+    node = pick(draw, undamaged(draft))
+    keys = MANY_KEYS[: pick(draw, (4, 2, 1))]
     for key in keys:
         operate(draw, draft, (node,), wait=True, key=key, kind="put")
     draft.back_up((node,))
-    if draw(one_of((True, True, False))):
+    if pick(draw, (True, True, False)):
         draft.kill((node,))
         draft.restart()
     for key in keys:
-        operate(draw, draft, (node,), wait=True, key=key, kind=draw(one_of(("put", "delete"))))
+        operate(draw, draft, (node,), wait=True, key=key, kind=pick(draw, ("put", "delete")))
     if draw(coins):
         draft.settle()
     draft.roll_back(node)
@@ -151,11 +151,11 @@ def echo(draw: Draw, draft: Draft) -> None:
     Mostly before anybody knows that it is missing, since whoever knows fails at the first answer, and hears no second.
     """
     quorum = draw(up_to(draft.configuration.n, LEAST_ECHO))
-    order = tuple(draw(order_of(draft.nodes)))
+    order = shuffle(draw, draft.nodes)
     together, apart = order[: quorum - 1], order[quorum - 1 :]
-    split = draft.inject(Split(how=draw(one_of(SILENT)), left=together, right=apart))
+    split = draft.inject(Split(how=pick(draw, SILENT), left=together, right=apart))
     draft.inject(MessageFault(action="repeat", answers=True, delay_ms=LATE_MS[0]))
-    draft.pause(draw(one_of((0.1, 0.1, TRUSTED))))
+    draft.pause(pick(draw, (0.1, 0.1, TRUSTED)))
     for key in draft.keys:
         operate(draw, draft, together, wait=False, key=key, quorum=quorum)
     draft.wait()
@@ -164,16 +164,16 @@ def echo(draw: Draw, draft: Draft) -> None:
 
 def disturb_messages(draw: Draw, draft: Draft) -> None:
     """Single messages of a kind, or the answers to them, are lost, repeated or late, and clients go on."""
-    action: Action = draw(one_of(ACTIONS))
+    action: Action = pick(draw, ACTIONS)
     ends = ("", *draft.nodes)
     draft.inject(
         MessageFault(
             action=action,
-            kind=draw(one_of(KINDS)),
+            kind=pick(draw, KINDS),
             answers=draw(coins),
-            every=draw(one_of(EVERY)),
-            delay_ms=0 if action == "lose" else draw(one_of(LATE_MS)),
-            source=draw(one_of(ends)),
+            every=pick(draw, EVERY),
+            delay_ms=0 if action == "lose" else pick(draw, LATE_MS),
+            source=pick(draw, ends),
         )
     )
     talk(draw, draft)
@@ -181,22 +181,22 @@ def disturb_messages(draw: Draw, draft: Draft) -> None:
 
 def skew(draw: Draw, draft: Draft) -> None:
     """A node's clock jumps ahead and runs fast or slow."""
-    node = draw(one_of(draft.nodes))
-    draft.inject(ClockSkew(node=node, rate=draw(one_of((1.0, 0.5, 2.0))), jump_ms=draw(one_of((0, 700, 60_000)))))
+    node = pick(draw, draft.nodes)
+    draft.inject(ClockSkew(node=node, rate=pick(draw, (1.0, 0.5, 2.0)), jump_ms=pick(draw, (0, 700, 60_000))))
     talk(draw, draft)
 
 
 def die_half_way(draw: Draw, draft: Draft) -> None:
     """A node dies between two effects of what it is asked next."""
     up = running(draft)
-    node = draw(one_of(up))
+    node = pick(draw, up)
     draft.crash_after(node, draw(up_to(HALF_WAY)))
     operate(draw, draft, (node,), wait=True)
 
 
 def rest(draw: Draw, draft: Draft) -> None:
     """Time passes, enough for the one thing and too little for the other."""
-    draft.pause(draw(one_of((0.4, 0.1, 1.5, 4.0))))
+    draft.pause(pick(draw, (0.4, 0.1, 1.5, 4.0)))
 
 
 def observe(draw: Draw, draft: Draft) -> None:  # noqa: ARG001  - a move like the others, with nothing to draw

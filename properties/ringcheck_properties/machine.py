@@ -15,6 +15,7 @@ from ringcheck.schedule import Configuration, Schedule
 from ringcheck_properties import moves
 from ringcheck_properties.draft import Draft
 from ringcheck_properties.moves import Move
+from ringcheck_properties.picking import Draw
 from ringcheck_properties.strategies import LONGEST, drafts
 
 CarryOut = Callable[[Schedule], object]
@@ -99,7 +100,7 @@ class ScheduleMachine(RuleBasedStateMachine):
         """Draw what the schedule may use."""
         self._draft = draft
 
-    def make(self, move: Move, draw: moves.Draw) -> None:
+    def make(self, move: Move, draw: Draw) -> None:
         """Make one move."""
         move.tell(draw, self.draft)
 

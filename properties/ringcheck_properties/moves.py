@@ -6,13 +6,11 @@ under it, healing, and soon after a crash.
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Protocol, TypeAlias, TypeVar
-
-from hypothesis import strategies as st
+from typing import TypeAlias
 
 from ringcheck_properties.draft import RESTART_S, SETTLE_S, STUCK_S, Draft
-from ringcheck_properties.picking import coins, one_of, up_to
-from ringcheck_properties.swarm import faults, splits
+from ringcheck_properties.picking import Draw, coins, pick, up_to
+from ringcheck_properties.swarm import fault_in, split_of
 
 PAUSES = (0.4, 1.5)
 """In detection deadlines: too short for anybody to notice a fault, and long enough for everybody."""
@@ -21,16 +19,6 @@ CLIENTS = 3
 BURST = 5
 AT_ONCE = 2
 """So many faults may be in force together."""
-
-T = TypeVar("T")
-
-
-class Draw(Protocol):
-    """Draws from a strategy; what a composite strategy and a state machine's rule have in common."""
-
-    def __call__(self, strategy: st.SearchStrategy[T], /) -> T:
-        """A value of the strategy."""
-
 
 Telling: TypeAlias = Callable[[Draw, Draft], None]
 
@@ -60,16 +48,16 @@ def operate(
     quorum: int | None = None,
 ) -> str:
     """One operation of one client through one of `nodes`; returns that node. What is not given is drawn."""
-    key = key or draw(one_of(draft.keys))
-    through = draw(one_of(nodes))
+    key = key or pick(draw, draft.keys)
+    through = pick(draw, nodes)
     if client is None:
         client = draw(up_to(CLIENTS - 1))
     if quorum is None:
-        quorum = draw(one_of((0, 0, *range(1, draft.configuration.n + 1))))
-    kind = kind or draw(one_of(("put", "put", "put", "get", "get", "delete")))
+        quorum = pick(draw, (0, 0, *range(1, draft.configuration.n + 1)))
+    kind = kind or pick(draw, ("put", "put", "put", "get", "get", "delete"))
     context = None if kind == "get" else _context(draw, draft, key, client)
     if kind == "put":
-        size = draw(one_of(draft.sizes))
+        size = pick(draw, draft.sizes)
         draft.put(key, through=through, client=client, context=context, quorum=quorum, wait=wait, size=size)
     elif kind == "delete" and context is not None:
         draft.delete(key, through=through, client=client, context=context, quorum=quorum, wait=wait)
@@ -88,17 +76,17 @@ def talk(draw: Draw, draft: Draft) -> None:
 
 def cut(draw: Draw, draft: Draft) -> None:
     """One more fault."""
-    draft.inject(draw(faults(draft.swarm, draft.nodes)))
+    draft.inject(fault_in(draw, draft.swarm, draft.nodes))
 
 
 def linger(draw: Draw, draft: Draft) -> None:
     """Time passes while something is broken."""
-    draft.pause(draw(one_of(PAUSES)))
+    draft.pause(pick(draw, PAUSES))
 
 
 def mend(draw: Draw, draft: Draft) -> None:
     """One fault ends."""
-    draft.heal(draw(one_of(tuple(sorted(draft.faults)))))
+    draft.heal(pick(draw, sorted(draft.faults)))
 
 
 def crash(draw: Draw, draft: Draft) -> None:
@@ -106,7 +94,7 @@ def crash(draw: Draw, draft: Draft) -> None:
     running = tuple(node for node in draft.nodes if node not in draft.down)
     asked = operate(draw, draft, running, wait=True)
     others = tuple(node for node in running if node != asked)
-    also = draw(one_of(((), others[:1], others[1:], others, others)))
+    also = pick(draw, ((), others[:1], others[1:], others, others))
     draft.kill((asked, *also))
     if draw(coins):
         draft.restart()
@@ -120,16 +108,16 @@ def revive(draw: Draw, draft: Draft) -> None:  # noqa: ARG001  - a move like the
 def clique(draw: Draw, draft: Draft) -> None:
     """Exactly W nodes, or W - 1, stay together for longer than failure detection; both sides are asked."""
     w = draft.configuration.w
-    together = min(len(draft.nodes) - 1, draw(one_of(tuple(size for size in (w, w - 1) if size))))
-    draft.inject(draw(splits(draft.swarm.cuts, draft.nodes, together)))
+    together = min(len(draft.nodes) - 1, pick(draw, [size for size in (w, w - 1) if size]))
+    draft.inject(split_of(draw, draft.swarm.cuts, draft.nodes, together))
     draft.pause(PAUSES[-1])
     talk(draw, draft)
 
 
 def episode(draw: Draw, draft: Draft) -> None:
     """A fault, a wait, writes under it, healing, and a crash soon after."""
-    fault = draft.inject(draw(faults(draft.swarm, draft.nodes)))
-    draft.pause(draw(one_of(PAUSES)))
+    fault = draft.inject(fault_in(draw, draft.swarm, draft.nodes))
+    draft.pause(pick(draw, PAUSES))
     talk(draw, draft)
     draft.heal(fault)
     if draft.swarm.crashes and not draft.down:
@@ -158,9 +146,9 @@ def _context(draw: Draw, draft: Draft, key: str, client: int) -> int | None:
     """The operation whose context a write uses: the client's last on this key, an older one of anybody's, or none."""
     seen = draft.seen[key]
     own = [each.operation for each in seen if each.client == client]
-    match draw(one_of(("last", "last", "older", "none"))):
+    match pick(draw, ("last", "last", "older", "none")):
         case "last" if own:
             return own[-1]
         case "older" if seen:
-            return draw(one_of(tuple(each.operation for each in seen)))
+            return pick(draw, seen).operation
     return None

@@ -7,28 +7,31 @@ from importlib import import_module
 from ringcheck.requirements import all_requirements, select
 from ringcheck.schedule import Schedule
 from ringcheck_properties.builder import Story
-from ringcheck_properties.clusters import SHAPES, Shape, usual
+from ringcheck_properties.clusters import SHAPES, Shape, mixed, usual
 
-FAMILIES = ("keyvalue", "durability", "siblings", "availability", "handoff", "antientropy", "repair", "ring")
+FAMILIES = (
+    "keyvalue",
+    "durability",
+    "kv679",
+    "siblings",
+    "availability",
+    "handoff",
+    "antientropy",
+    "repair",
+    "ring",
+    "membership",
+    "peering",
+)
 """The modules of `ringcheck_properties.examples`, in the order of the contract."""
 
-NOT_JUDGED = (
-    "DUR-03",
-    "DUR-04",
-    "AVL-04",
-    "HND-04",
-    "AE-04",
-    "RNG-03",
-    "RNG-04",
-    "MEM-01",
-    "MEM-02",
-    "MEM-03",
-    "MEM-04",
-    "MEM-05",
-    "PEER-01",
-    "PEER-02",
-)
-"""The requirements for which this version has no example: they need lost disks, slow nodes, or membership changes."""
+NOT_JUDGED = ()
+"""The requirements that this version does not judge."""
+
+MIXED = "PEER-01"
+"""It has no example of its own: those of others are told on mixed clusters."""
+
+AMPLE = 5
+"""So many nodes are enough for every example."""
 
 Telling = Callable[[Story], None]
 
@@ -42,12 +45,29 @@ class Example:
     shape: Shape
     tell: Telling
 
+    @property
+    def changes_membership(self) -> bool:
+        """Whether nodes join or leave in it."""
+        return self.schedule(AMPLE, 0).changes_membership
+
+    @property
+    def talks_as_peer(self) -> bool:
+        """Whether the harness takes the place of a member in it."""
+        return self.schedule(AMPLE, 0).talks_as_peer
+
     def schedule(self, nodes: int, seed: int) -> Schedule:
         """The schedule for a target of `nodes` nodes; the same for the same arguments.
 
         Raises TooFewNodesError where its event cannot happen with so few.
         """
-        story = Story(self.name, self.shape(nodes), requirements=self.requirements, seed=seed)
+        return self._told(self.name, self.shape, self.requirements, nodes, seed)
+
+    def mixed(self, nodes: int, seed: int) -> Schedule:
+        """The schedule on a cluster of which the reference is a part, for PEER-01 alone; raises as above."""
+        return self._told(f"{MIXED}-{self.name}", mixed(self.shape), (MIXED,), nodes, seed)
+
+    def _told(self, name: str, shape: Shape, requirements: tuple[str, ...], nodes: int, seed: int) -> Schedule:
+        story = Story(name, shape(nodes), requirements=requirements, seed=seed)
         self.tell(story)
         return story.schedule()
 
@@ -55,12 +75,12 @@ class Example:
 _EXAMPLES: dict[str, Example] = {}
 
 
-def example(*requirements: str, shape: Shape = usual) -> Callable[[Telling], Telling]:
-    """Make a function that tells a story an example for these requirements; the first one names it."""
+def example(*requirements: str, shape: Shape = usual, name: str = "") -> Callable[[Telling], Telling]:
+    """Make a function that tells a story an example for these requirements; the first one names it, unless `name`."""
 
     def register(tell: Telling) -> Telling:
-        name = f"{requirements[0]}-{tell.__name__.replace('_', '-')}"
-        _EXAMPLES[name] = Example(name, tuple(each.id for each in select(requirements)), shape, tell)
+        known_as = name or f"{requirements[0]}-{tell.__name__.replace('_', '-')}"
+        _EXAMPLES[known_as] = Example(known_as, tuple(each.id for each in select(requirements)), shape, tell)
         return tell
 
     return register

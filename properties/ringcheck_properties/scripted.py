@@ -1,11 +1,13 @@
 """The scripted examples as schedules for a simulated world: on any number of nodes, whole, or without some steps."""
 
+from functools import cache
+
 from hypothesis import strategies as st
 
 from ringcheck.schedule import Schedule
 from ringcheck_properties.clusters import TooFewNodesError
-from ringcheck_properties.picking import one_of, up_to
-from ringcheck_properties.registry import all_examples
+from ringcheck_properties.picking import pick, up_to
+from ringcheck_properties.registry import Example, all_examples
 from ringcheck_properties.thinning import thinned
 
 NODES = (1, 2, 3, 4, 5)
@@ -14,14 +16,30 @@ ONE_IN_SO_MANY_IS_DROPPED = 400
 
 
 @st.composite
-def scripts(draw: st.DrawFn) -> Schedule:
-    """Schedules of examples; one that needs more nodes than were drawn gets as many as it needs."""
+def scripts(draw: st.DrawFn, *, changing: bool = False) -> Schedule:
+    """Schedules of examples; one that needs more nodes than were drawn gets as many as it needs.
+
+    Those in which nodes join or leave are among them where `changing` says that a target is up to that. Those in which
+    the harness plays a peer are not: messages suffer in other schedules too.
+    """
     # The number first: Hypothesis hardly ever begins twice with the same draw, and there are but so many examples.
-    number, example, nodes = draw(up_to(2**31 - 1)), draw(one_of(all_examples())), draw(one_of(NODES))
-    try:
-        schedule = example.schedule(nodes, number)
-    except TooFewNodesError as error:
-        schedule = example.schedule(error.needed, number)
+    number, example, nodes = draw(up_to(2**31 - 1)), pick(draw, _examples(changing=changing)), pick(draw, NODES)
+    schedule = _on_enough(example, nodes, number)
     kept = up_to(ONE_IN_SO_MANY_IS_DROPPED)
     dropped = {place for place in range(len(schedule.steps)) if not draw(kept)}
     return thinned(schedule, dropped)
+
+
+@cache
+def _examples(*, changing: bool) -> tuple[Example, ...]:
+    return tuple(
+        each for each in all_examples() if (changing or not each.changes_membership) and not each.talks_as_peer
+    )
+
+
+def _on_enough(example: Example, nodes: int, number: int) -> Schedule:
+    """Its schedule on so many nodes, or on as many as it needs: one shortage may hide another."""
+    try:
+        return example.schedule(nodes, number)
+    except TooFewNodesError as error:
+        return _on_enough(example, error.needed, number)

@@ -5,12 +5,13 @@ happens long enough to matter.
 """
 
 from dataclasses import dataclass, replace
+from functools import cache
 from typing import Literal, TypeAlias, get_args
 
 from hypothesis import strategies as st
 
 from ringcheck_chaos.faults import CLIENT, Cut, Fault, Isolate, LinkFault, Mechanism, Split
-from ringcheck_properties.picking import coins, kept, one_of, order_of, some_of, up_to
+from ringcheck_properties.picking import Draw, coins, pick, pick_some, shuffle, up_to
 
 Extent: TypeAlias = Literal["link", "one-way", "client", "isolate", "split"]
 """How far a fault reaches: a link between nodes, one way of it, a link to a client, one node, two groups of nodes."""
@@ -41,55 +42,51 @@ class Swarm:
         return tuple(cut for cut in CUTS if cut in self.mechanisms) or ("down",)
 
 
-@kept
+@cache
 @st.composite
 def swarms(draw: st.DrawFn, nodes: int) -> Swarm:
     """Subsets of what can befall a cluster of so many nodes; a single one has no links but to its clients."""
-    extents: list[Extent] = draw(some_of(EXTENTS, 1, 3)) if nodes > 1 else ["client"]
+    extents: tuple[Extent, ...] = pick_some(draw, EXTENTS, 1, 3) if nodes > 1 else ("client",)
     return Swarm(
-        mechanisms=tuple(draw(some_of(MECHANISMS, 1, 3))),
-        extents=tuple(extents),
-        crashes=draw(one_of((True, True, False))),
+        mechanisms=pick_some(draw, MECHANISMS, 1, 3),
+        extents=extents,
+        crashes=pick(draw, (True, True, False)),
     )
 
 
-@kept
+@cache
 @st.composite
 def hard_swarms(draw: st.DrawFn, nodes: int) -> Swarm:
     """As `swarms`, with some hardships."""
-    hardships = draw(some_of(HARDSHIPS, 1, 3))
-    return replace(draw(swarms(nodes)), hardships=tuple(hardships))
+    hardships = pick_some(draw, HARDSHIPS, 1, 3)
+    return replace(draw(swarms(nodes)), hardships=hardships)
 
 
-@kept
-@st.composite
-def faults(draw: st.DrawFn, swarm: Swarm, nodes: tuple[str, ...]) -> Fault:
-    """Faults of the swarm's kinds in a cluster of `nodes`."""
-    extent = draw(one_of(swarm.extents))
+def fault_in(draw: Draw, swarm: Swarm, nodes: tuple[str, ...]) -> Fault:
+    """A fault of one of the swarm's kinds in a cluster of `nodes`."""
+    extent = pick(draw, swarm.extents)
     match extent:
         case "isolate":
-            return Isolate(how=draw(one_of(swarm.cuts)), node=draw(one_of(nodes)))
+            return Isolate(how=pick(draw, swarm.cuts), node=pick(draw, nodes))
         case "split":
-            return draw(splits(swarm.cuts, nodes, draw(up_to(len(nodes) - 1, 1))))
+            return split_of(draw, swarm.cuts, nodes, draw(up_to(len(nodes) - 1, 1)))
         case "client":
-            ends = (CLIENT, draw(one_of(nodes)))
+            ends = (CLIENT, pick(draw, nodes))
             source, target = ends if draw(coins) else ends[::-1]
         case _:
-            source, target = draw(order_of(nodes))[:2]
-    how = draw(one_of(swarm.mechanisms))
+            source, target = shuffle(draw, nodes)[:2]
+    how = pick(draw, swarm.mechanisms)
     one_way = extent == "one-way" or (extent == "client" and draw(coins))
     return LinkFault(
         how=how,
         source=source,
         target=target,
         one_way=one_way and how != "down",  # what closes a port closes it both ways
-        latency_ms=draw(one_of(LATENCIES_MS)) if how == "latency" else 0,
+        latency_ms=pick(draw, LATENCIES_MS) if how == "latency" else 0,
     )
 
 
-@kept
-@st.composite
-def splits(draw: st.DrawFn, cuts: tuple[Cut, ...], nodes: tuple[str, ...], together: int) -> Fault:
-    """Splits of `nodes` that leave `together` of them on one side; at least one must be on either side."""
-    how, order = draw(one_of(cuts)), draw(order_of(nodes))
-    return Split(how=how, left=tuple(order[:together]), right=tuple(order[together:]))
+def split_of(draw: Draw, cuts: tuple[Cut, ...], nodes: tuple[str, ...], together: int) -> Fault:
+    """A split of `nodes` that leaves `together` of them on one side; at least one must be on either side."""
+    how, order = pick(draw, cuts), shuffle(draw, nodes)
+    return Split(how=how, left=order[:together], right=order[together:])

@@ -2,28 +2,38 @@
 
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
+from typing import TypeAlias
 
 import msgspec
 
 from ringcheck.schedule import (
     Await,
+    Backup,
     CrashAfter,
     Delete,
+    Disturb,
     ExpectAnswer,
     ExpectSettled,
     Get,
     Heal,
     Inject,
+    Join,
     Kill,
+    Leave,
     Observe,
     Put,
+    Remove,
     Restart,
+    Retire,
     RollBack,
     Schedule,
     Settle,
     Step,
     Wipe,
 )
+from ringcheck_chaos.faults import CLIENT, Fault, Split, directions
+
+OfNodes: TypeAlias = Kill | Restart | Wipe | Backup | RollBack | Retire
 
 EXPECTATIONS = ExpectAnswer | ExpectSettled
 
@@ -37,7 +47,8 @@ def thinned(schedule: Schedule, dropped: Collection[int]) -> Schedule:
     if not dropped:
         return schedule
     kept = [step for place, step in enumerate(schedule.steps) if place not in dropped]
-    mending = _Mending(schedule.configuration.w)
+    joiners = {step.node for step in kept if isinstance(step, Join)}
+    mending = _Mending(schedule.configuration.w, {*schedule.configuration.node_ids, *joiners})
     steps = [*mending.mend(step for step in kept if not isinstance(step, EXPECTATIONS))]
     if not _ends_settled(schedule.steps):
         steps += mending.amends()
@@ -56,6 +67,9 @@ class _Mending:
     """What the steps so far hold."""
 
     w: int
+    there: set[str]
+    """The nodes that are started sooner or later."""
+    leaving: set[str] = field(default_factory=set)
     operations: set[int] = field(default_factory=set)
     keys: set[str] = field(default_factory=set)
     faults: set[int] = field(default_factory=set)
@@ -71,6 +85,8 @@ class _Mending:
             mended = self._mended(step)
             if mended is not None:
                 self.last = mended
+                if isinstance(mended, Get | Put | Delete):
+                    self.keys.add(mended.key)
                 yield mended
 
     def amends(self) -> Iterator[Step]:
@@ -80,8 +96,36 @@ class _Mending:
             yield Restart(tuple(self.down))
 
     def _mended(self, step: Step) -> Step | None:
-        if isinstance(step, Get | Put | Delete):
-            self.keys.add(step.key)
+        present = self._by_those_present(step)
+        return None if present is None else self._mended_itself(present)
+
+    def _by_those_present(self, step: Step) -> Step | None:
+        """The step without the nodes that never joined."""
+        match step:
+            case Join(through=through) if through and through not in self.there:
+                return msgspec.structs.replace(step, through="")
+            case Leave(through=through) | Remove(through=through) if through and through not in self.there:
+                return self._by_those_present(msgspec.structs.replace(step, through=""))
+            case Get(node=node) | Put(node=node) | Delete(node=node) | CrashAfter(node=node) | Remove(node=node):
+                return step if node in self.there else None
+            case Leave(node=node):
+                if node not in self.there:
+                    return None
+                self.leaving.add(node)
+            case Retire(nodes=nodes):
+                return _among(step, [node for node in nodes if node in self.leaving])
+            case Kill() | Restart() | Wipe() | Backup() | RollBack():
+                return _among(step, [node for node in step.nodes if node in self.there])
+            case Disturb(node=node, source=source):
+                return step if {node, source} <= self.there else None
+            case Inject(fault=fault):
+                left = _fault_among(fault, self.there)
+                return None if left is None else msgspec.structs.replace(step, fault=left)
+            case Observe(node=node) if node and node not in self.there:
+                return None
+        return step
+
+    def _mended_itself(self, step: Step) -> Step | None:
         match step:
             case Get(id=number):
                 self.operations.add(number)
@@ -91,6 +135,8 @@ class _Mending:
             case Put(id=number):
                 self.operations.add(number)
             case Delete(context=int(context)) if context not in self.operations:
+                return None
+            case Disturb(source=source) if source not in self.down:
                 return None
             case Inject(id=number):
                 self.faults.add(number)
@@ -119,4 +165,25 @@ class _Mending:
                     return None
                 self.lost |= set(nodes)
                 self.down |= dict.fromkeys(nodes)
+            case Remove(node=node):
+                if len(self.lost | {node}) >= self.w:
+                    return None
+                self.lost.add(node)
+                self.down.pop(node, None)
         return step
+
+
+def _among(step: OfNodes, nodes: Sequence[str]) -> Step | None:
+    """The step for these of its nodes alone."""
+    if not nodes:
+        return None
+    return step if len(nodes) == len(step.nodes) else msgspec.structs.replace(step, nodes=tuple(nodes))
+
+
+def _fault_among(fault: Fault, there: Collection[str]) -> Fault | None:
+    """The fault without nodes that never joined."""
+    if isinstance(fault, Split):
+        left, right = (tuple(node for node in side if node in there) for side in (fault.left, fault.right))
+        return Split(how=fault.how, left=left, right=right) if left and right else None
+    named = {end for way in directions(fault, there) for end in way} - {CLIENT}
+    return fault if named and named <= set(there) else None

@@ -20,21 +20,33 @@ def _print_version(context: click.Context, _parameter: click.Parameter, wanted: 
 @click.option(
     "--version", is_flag=True, is_eager=True, expose_value=False, callback=_print_version, help="Say it and stop."
 )
-def main(config: Path) -> None:
+@click.option(
+    "--log-format",
+    type=click.Choice(["text", "json"]),
+    default="text",
+    envvar="RINGCHECK_LOG_FORMAT",
+    show_envvar=True,
+    show_default=True,
+    help="Lines to read, or JSON objects with time, level, node, event and fields.",
+)
+def main(config: Path, log_format: str) -> None:
     """Run one node of a Dynamo-style store until SIGTERM.
 
     CONFIG is a file that holds a dynamo_node.v1.NodeConfig in protobuf's JSON mapping. The node logs to stderr;
     RINGCHECK_LOG sets how much (debug, info, warning, error).
 
-    It ends with 0 after a graceful stop, 2 when the configuration is wrong, 3 when it cannot serve: its address is
-    taken, or its data directory is in use or of a newer format.
+    After SIGTERM it takes no calls any more, hands over what it keeps for nodes within reach, for five seconds at
+    most, and ends with 0.
+
+    It ends with 2 when the configuration is wrong, 3 when it cannot serve: its address is taken, or its data
+    directory is in use or of a newer format.
     """
     # A stop that comes before there is anything to stop is a graceful one too.
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
     # Only here, so that help and mistakes on the command line do not wait for gRPC.
     from ringcheck_reference.shell.main import serve
 
-    sys.exit(serve(config))
+    sys.exit(serve(config, json_logs=log_format == "json"))
 
 
 if __name__ == "__main__":

@@ -10,16 +10,23 @@ from typing import Any, Final, cast
 
 from dynamo_node.v1.config_pb2 import NodeConfig
 from dynamo_node.v1.node_pb2 import DescribeResponse
+from ringcheck_reference.core.config import Member
 from ringcheck_reference.core.effects import (
+    ChangeResult,
     DeleteResult,
+    DiskWrite,
+    DropFact,
     DropHint,
+    DropReplica,
     Effect,
     Failure,
     GetResult,
     Persist,
+    PutFact,
     PutHint,
     PutReplica,
     PutResult,
+    Reply,
     Result,
     Send,
 )
@@ -29,9 +36,14 @@ from ringcheck_reference.core.messages import (
     Cause,
     ClientDelete,
     ClientGet,
+    ClientJoin,
+    ClientLeave,
     ClientPut,
+    ClientRemove,
     Forward,
+    Gossip,
     Hello,
+    Holding,
     LeavesQuery,
     Lost,
     NodesQuery,
@@ -42,6 +54,7 @@ from ringcheck_reference.core.messages import (
     PersistFailed,
     Ping,
     Read,
+    Release,
     Replicate,
     RootsQuery,
     Unsent,
@@ -61,6 +74,9 @@ KINDS: Final[Mapping[type, str]] = {
     RootsQuery: "tree",
     NodesQuery: "tree",
     LeavesQuery: "tree",
+    Gossip: "gossip",
+    Release: "release",
+    Holding: "holding",
 }
 CAUSES: Final[Mapping[Cause, str]] = {
     Cause.UNSPECIFIED: "write",
@@ -71,8 +87,8 @@ CAUSES: Final[Mapping[Cause, str]] = {
     Cause.TRANSFER: "transfer",
 }
 
-Row = bytes | tuple[str, bytes]
-"""A key is a row of the replica, (target, key) that of a hint."""
+Row = bytes | tuple[str, bytes] | tuple[bytes]
+"""A key is a row of the replica, (target, key) that of a hint, (name,) that of a fact."""
 
 
 def describe(config: NodeConfig) -> DescribeResponse:
@@ -111,7 +127,20 @@ class HintRows:
 
     def items(self) -> Iterator[tuple[tuple[str, bytes], bytes]]:
         """Every ((target, key), state), by target, then key."""
-        yield from sorted((row, state) for row, state in self._disk.items() if isinstance(row, tuple))
+        yield from sorted((row, state) for row, state in self._disk.items() if isinstance(row, tuple) and len(row) == 2)
+
+
+class FactRows:
+    """The rows of facts."""
+
+    def __init__(self, disk: Mapping[Hashable, bytes]) -> None:
+        self._disk = disk
+
+    def items(self) -> Iterator[tuple[bytes, bytes]]:
+        """Every (name, data), by name."""
+        yield from sorted(
+            (row[0], data) for row, data in self._disk.items() if isinstance(row, tuple) and len(row) == 1
+        )
 
 
 class SimulatedCore:
@@ -134,6 +163,7 @@ class SimulatedCore:
             check_core(config),
             ReplicaRows(disk),
             HintRows(disk),
+            FactRows(disk),
             actor=self._own.encode() + entropy[:8],
             incarnation=incarnation,
             seed=int.from_bytes(entropy[8:], "big"),
@@ -153,6 +183,18 @@ class SimulatedCore:
     def delete(self, now: float, call: int, key: bytes, context: bytes, w: int) -> None:
         """See Core."""
         self._carry_out(self.node.receive(now, CallId(call), ClientDelete(key, context, w)))
+
+    def join(self, now: float, call: int, node_id: str, weight: int, host: str) -> None:
+        """See Core."""
+        self._carry_out(self.node.receive(now, CallId(call), ClientJoin(Member(node_id, weight, host))))
+
+    def leave(self, now: float, call: int, node_id: str) -> None:
+        """See Core."""
+        self._carry_out(self.node.receive(now, CallId(call), ClientLeave(node_id)))
+
+    def remove(self, now: float, call: int, node_id: str) -> None:
+        """See Core."""
+        self._carry_out(self.node.receive(now, CallId(call), ClientRemove(node_id)))
 
     def asked(self, now: float, caller: tuple[str, str, int], request: int, message: PeerRequest) -> None:  # noqa: ARG002
         """See Core."""
@@ -218,6 +260,14 @@ class SimulatedCore:
         """See Core."""
         return self.node.preference_list(key)[1]
 
+    def unconfirmed(self) -> Sequence[int]:
+        """See Core."""
+        return self.node.membership().unconfirmed
+
+    def draining(self) -> Sequence[str]:
+        """See Core."""
+        return self.node.membership().draining
+
     # What the node wants to happen.
 
     def _carry_out(self, effects: list[Effect]) -> None:
@@ -234,7 +284,7 @@ class SimulatedCore:
                     outside.send(effect.to, message.id, message, kind)
             elif isinstance(effect, Persist):
                 outside.persist(effect.token, [_row(write) for write in effect.writes])
-            else:
+            elif isinstance(effect, Reply):
                 self._reply(effect.call, effect.result)
 
     def _reply(self, call: CallId, result: Result) -> None:
@@ -245,11 +295,13 @@ class SimulatedCore:
                 self._outside.reply(call, "OK", context=context)
             case DeleteResult():
                 self._outside.reply(call, "OK")
+            case ChangeResult():
+                self._outside.reply(call, "OK")
             case Failure(code, message):
                 self._outside.reply(call, code.name, message)
 
 
-def _row(write: PutReplica | PutHint | DropHint) -> tuple[Row, bytes | None, bytes | None]:
+def _row(write: DiskWrite) -> tuple[Row, bytes | None, bytes | None]:
     match write:
         case PutReplica(key, state):
             return key, state, None
@@ -257,6 +309,12 @@ def _row(write: PutReplica | PutHint | DropHint) -> tuple[Row, bytes | None, byt
             return (target, key), state, None
         case DropHint(target, key, expected):
             return (target, key), None, expected
+        case DropReplica(key, expected):
+            return key, None, expected
+        case PutFact(name, data):
+            return (name,), data, None
+        case DropFact(name):
+            return (name,), None, None
 
 
 def _plain(entry: Entry) -> tuple[bytes, Sequence[bytes], bytes]:

@@ -18,6 +18,7 @@ import click
 
 from ringcheck.history import History, Invoke, Ok
 from ringcheck.judging import judge
+from ringcheck.judging.alibis import alibis
 from ringcheck.judging.handmade import Handmade
 from ringcheck.judging.liveness import judge_liveness
 from ringcheck.judging.occurrences import occurrences
@@ -140,13 +141,14 @@ def history(*, operations: int, keys: int, clients: int, settles: int, faults: i
 
 PARTS: dict[str, Callable[[Run], object]] = {
     "arranging": lambda run: Run.of(run.history),
+    "alibis": alibis,
     "safety": lambda run: list(judge_safety(run)),
     "recency": lambda run: list(judge_recency(run, Quiet(run))),
     "liveness": lambda run: list(judge_liveness(run)),
     "occurrences": occurrences,
     "judge": lambda run: judge(run.history),
 }
-"""The parts of judging that look at operations, and all of it."""
+"""The parts of judging that look at operations, and all of it; finding alibis is a part of safety."""
 
 
 @click.command()

@@ -114,3 +114,15 @@ def foreign() -> Command:
 def mutant() -> Command:
     """The command of a mutant of the reference, by name."""
     return lambda name: ("--", sys.executable, str(ROOT / "tests/mutants/node.py"), name, "{config}")
+
+
+@pytest.fixture
+def listener() -> Command:
+    """The command of the reference with a bug in how it listens to peers, by name."""
+    return lambda name: ("--", sys.executable, str(ROOT / "tests/mutants/peering.py"), name, "{config}")
+
+
+@pytest.fixture
+def babbler() -> Command:
+    """The command of the foreign node that lies to its peers."""
+    return lambda: ("--", sys.executable, str(ROOT / "tests/nodes/babbler.py"), "{config}")

@@ -62,3 +62,19 @@ def test_every_worker_meets_an_unusable_node_and_it_is_told_once(program: "Progr
     done = program("run", "-n", "2", *foreign("--nonsense"))
     assert done.returncode == 4, done.stdout + done.stderr
     assert done.stdout.count("describes itself wrongly") == 1, done.stdout
+
+
+def test_a_liar_among_peers_fails_peer_01(program: "Program", babbler: "Command") -> None:
+    """Among its own kind it may keep its word: the story names the requirement that is broken, and the other kind."""
+    done = program("run", "--only", "PEER-01", "--schedules", "0", *babbler())
+    assert done.returncode == 1, done.stdout + done.stderr
+    assert program.statuses() == {"PEER-01": "fail"}
+    assert "holds on a mixed cluster too" in done.stdout
+    assert "ringcheck-reference" in done.stdout
+
+
+def test_who_is_no_peer_is_mixed_with_nobody(program: "Program", foreign: "Command") -> None:
+    """Both requirements are skipped, and no cluster of two kinds is judged."""
+    done = program("run", "--only", "KV-01,PEER-01,PEER-02", "--schedules", "4", "-n", "0", *foreign())
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert program.statuses() == {"KV-01": "pass", "PEER-01": "skipped", "PEER-02": "skipped"}

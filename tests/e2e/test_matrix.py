@@ -17,7 +17,7 @@ from ringcheck.worlds.live import LiveWorld
 MUTANTS = Path(__file__).parents[1] / "mutants"
 SHORT = 15
 
-QUICK = ("20", "52", "58", "67", "C2")
+QUICK = ("20", "52", "58")
 """Killed and shrunk within seconds."""
 
 LIVE = {"7": "SIB-02", "17": "KV-04", "18": "KV-05", "30": "SIB-02"}

@@ -9,6 +9,7 @@ if TYPE_CHECKING:
 
 
 KILLED_BY = {
+    "1": "DUR-04",
     "17": "KV-04",
     "18": "KV-05",
     "23": "AVL-05",
@@ -17,6 +18,8 @@ KILLED_BY = {
     "67": "DUR-02",
     "C1": "AE-02",
     "C2": "DUR-01",
+    "H1": "DUR-03",
+    "H4": "DUR-04",
 }
 
 
@@ -42,3 +45,14 @@ def test_a_breach_is_found_again_by_replaying_its_history(program: "Program", mu
     again = program("replay", str(history))
     assert again.returncode == 1, again.stdout + again.stderr
     assert "broken again: KV-04" in again.stdout
+
+
+@pytest.mark.parametrize("name", ["forwards-twice", "stream-ends", "node-ends", "takes-anything"])
+def test_a_bug_in_listening_to_peers_is_found(program: "Program", listener: "Command", name: str) -> None:
+    """What stands on the wire is tried on real processes: PEER-02 fails, and its history shows it again."""
+    done = program("run", "--only", "PEER-02", "--schedules", "0", "--seed", "11", "-n", "0", *listener(name))
+    assert done.returncode == 1, done.stdout + done.stderr
+    assert program.statuses() == {"PEER-02": "fail"}
+    (verdict,) = program.outcome()["verdicts"]
+    again = program("check", verdict["charges"][0]["history"])
+    assert again.returncode == 1, again.stdout + again.stderr

@@ -4,6 +4,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 
 from ringcheck import history as happened
@@ -13,7 +14,7 @@ from ringcheck.events import Event, EventLog, Follower, ScheduleEnded, TargetBro
 from ringcheck.history import Header, History
 from ringcheck.judging.verdict import Breach, Finding, Judgement
 from ringcheck.plugin import GIVEN_UP
-from ringcheck.schedule import Schedule
+from ringcheck.schedule import Configuration, Schedule
 from ringcheck.worlds import World
 from ringcheck_chaos.faults import Isolate
 
@@ -189,3 +190,29 @@ def test_only_what_a_watcher_wants_is_told() -> None:
     )
     assert worth_telling(fault) == "n1 isolated (links dropping everything)"
     assert worth_telling(happened.Ok(time=1.0, operation=1)) == ""
+
+
+def test_a_target_that_is_no_peer_is_not_mixed(rig: Rig) -> None:
+    """Once that is known, no mixed cluster is started to find it out again."""
+    conform = rig(judgement(held=1, profiles=("kv", "describe")))
+    conform(SCHEDULE)
+    mixed = msgspec.structs.replace(RANDOM, configuration=Configuration(mixed=True))
+    with pytest.raises(pytest.skip.Exception, match="PEER-01 skipped: the target does not declare peer"):
+        conform(mixed)
+
+
+def test_disks_and_members_are_worth_telling() -> None:
+    """Whoever watches sees who comes and goes; that a change was acknowledged goes without saying."""
+    change = happened.Change(time=1.0, number=1, kind="leave", node="n1", through="n2")
+    numbers: dict[str, Any] = dict.fromkeys(happened.Description.__struct_fields__, 1)
+    described = happened.Description(**numbers | {"node_id": "n4", "implementation": "", "version": "", "profiles": ()})
+    told: dict[happened.Event, str] = {
+        happened.NodeUp(time=1.0, began=0.0, node="n4"): "n4 is back",
+        happened.NodeUp(time=1.0, began=0.0, node="n4", description=described): "n4 starts",
+        happened.DiskLost(time=1.0, node="n1", how="rolled back"): "disk of n1 rolled back",
+        change: "leave of n1 through n2",
+        happened.ChangeDone(time=1.0, number=1, code="OK"): "",
+        happened.ChangeDone(time=1.0, number=1, code="UNAVAILABLE"): "the change ended with UNAVAILABLE",
+        happened.Retired(time=1.0, node="n1"): "n1 retired",
+    }
+    assert {event: worth_telling(event) for event in told} == told

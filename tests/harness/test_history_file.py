@@ -7,7 +7,7 @@ import msgspec
 import pytest
 
 from ringcheck.errors import HistoryError
-from ringcheck.history import FORMAT, History
+from ringcheck.history import FORMAT, Change, ChangeDone, Event, History, NodeUp, Retired
 from ringcheck.history_file import HistoryWriter, read_history
 from ringcheck.judging.handmade import Handmade
 from ringcheck_chaos.faults import Isolate
@@ -48,6 +48,33 @@ def test_what_is_written_is_read_again(tmp_path: Path) -> None:
     lines = write(tmp_path / "h.jsonl", history)
     assert len(lines) == len(history.events) + 2
     assert read_history(tmp_path / "h.jsonl") == history
+
+
+def test_membership_is_read_again(tmp_path: Path) -> None:
+    """What an operator asked for, what came of it, and what a node says of itself that joined."""
+    history = a_history()
+    description = next(iter(history.header.nodes.values()))
+    events: tuple[Event, ...] = (
+        NodeUp(time=1.0, began=0.5, node="n4", description=description),
+        Change(time=1.0, number=1, kind="join", node="n4", weight=2, host="n4", through="n1"),
+        ChangeDone(time=1.1, number=1, code="OK"),
+        Retired(time=2.0, node="n4"),
+    )
+    history = msgspec.structs.replace(history, events=events)
+    assert history.footer is not None
+    write(tmp_path / "h.jsonl", history)
+    assert read_history(tmp_path / "h.jsonl").events == events
+
+
+def test_an_older_format_is_read(tmp_path: Path) -> None:
+    """Format 2 knew no membership changes, and a node's start said nothing of itself; all else is as it was."""
+    lines = write(tmp_path / "new.jsonl", a_history())
+    header = msgspec.json.decode(lines[0]) | {"format": 2}
+    up = b'{"event":"node-up","time":1.0,"began":0.5,"node":"n1"}\n'
+    count = msgspec.json.decode(lines[-1]) | {"events": len(lines) - 1}
+    old = [msgspec.json.encode(header) + b"\n", up, *lines[1:-1], msgspec.json.encode(count) + b"\n"]
+    (tmp_path / "old.jsonl").write_bytes(b"".join(old))
+    assert read_history(tmp_path / "old.jsonl").events == (NodeUp(time=1.0, began=0.5, node="n1"), *a_history().events)
 
 
 def test_each_event_is_in_the_file_at_once(tmp_path: Path) -> None:

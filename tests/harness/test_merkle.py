@@ -2,7 +2,7 @@ import hashlib
 from collections.abc import Mapping
 from random import Random
 
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ringcheck import merkle
@@ -29,12 +29,14 @@ def by_the_letter(replica: Mapping[bytes, bytes]) -> bytes:
     return level[0]
 
 
+@settings(deadline=None)  # a busy machine may take its time
 @given(replicas)
 def test_root_is_that_of_the_contract(replica: dict[bytes, bytes]) -> None:
     """The root is what the letter of inspect.proto makes of the entries."""
     assert merkle.root(replica.items()) == by_the_letter(replica)
 
 
+@settings(deadline=None)  # a busy machine may take its time
 @given(replicas, st.randoms())
 def test_root_does_not_know_the_order_of_entries(replica: dict[bytes, bytes], random: Random) -> None:
     """A scan may give its entries in any order."""
@@ -43,6 +45,7 @@ def test_root_does_not_know_the_order_of_entries(replica: dict[bytes, bytes], ra
     assert merkle.root(entries) == merkle.root(replica.items())
 
 
+@settings(deadline=None)  # a busy machine may take its time
 @given(replicas, replicas)
 def test_roots_are_equal_exactly_when_data_are(one: dict[bytes, bytes], other: dict[bytes, bytes]) -> None:
     """Different data have different roots, equal data equal ones."""

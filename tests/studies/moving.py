@@ -45,7 +45,7 @@ class Move:
     least: int
     """What any two placements move in which every member holds as many partitions as in these two."""
     bound: int
-    """4·N·⌈Q·w/Σw⌉, with the newcomer in Σw, as ring.proto promises."""
+    """4·N·⌈Q·w/Σw⌉, with the newcomer in Σw: a bound by its share alone."""
     members: int
     """With the newcomer."""
 

@@ -8,6 +8,7 @@ from ringcheck.exploring.audit import USUAL_SHARE
 from ringcheck.exploring.exploration import explore
 from ringcheck.exploring.options import USUAL_TIME_S, Options, usual_workers
 from ringcheck.exploring.trial import SOURCE
+from ringcheck.output import own_output
 from ringcheck.reports.console import make_console
 from ringcheck.reports.exploration import ExplorationReport
 from ringcheck.simulation.loading import REFERENCE
@@ -92,5 +93,5 @@ def command(
         shrink=not no_shrink,
         audit=audit,
     )
-    with ExplorationReport(make_console()) as report:
+    with own_output() as output, ExplorationReport(make_console(output)) as report:
         return explore(options, [report.heard]).exit_code

@@ -28,32 +28,47 @@ NODE_ID = "n1"
     metavar="DIR",
     help="What it must not forget; a node that is started again with the same folder goes on where it stopped.",
 )
+@click.option("--metrics", default="", metavar="HOST:PORT", help="Where it serves metrics; nowhere if not given.")
+@click.option(
+    "--log-format",
+    type=click.Choice(["text", "json"]),
+    help="Lines to read, or JSON objects; RINGCHECK_LOG_FORMAT or text if not given.",
+)
 @click.pass_context
-def command(context: click.Context, config: Path | None, listen: str, data: Path) -> NoReturn:
+def command(
+    context: click.Context, config: Path | None, listen: str, data: Path, metrics: str, log_format: str | None
+) -> NoReturn:
     """Run one reference node until Ctrl-C or SIGTERM, which end it gracefully, with exit code 0.
 
     CONFIG holds a dynamo_node.v1.NodeConfig in protobuf's JSON mapping. Without it the node is a ring of its own,
     made by the options below.
     """
     if config is None:
-        config = _write_config(listen, data)
-    elif given := [name for name in ("listen", "data") if _was_given(context, name)]:
+        config = _write_config(listen, data, metrics)
+    elif given := [name for name in ("listen", "data", "metrics") if _was_given(context, name)]:
         raise UsageError(f"{config} says already what --{given[0]} says; give one of the two.")
-    address = _read(config).listen_address
+    given_config = _read(config)
+    address, observed = given_config.listen_address, given_config.metrics_address
     if not address:
         raise UsageError(f"{config} names no listen_address; give host and port there, as in 127.0.0.1:20100.")
     check_free(address)
-    click.echo(f"A reference node listens on {address}; Ctrl-C ends it.", err=True)
+    if observed:
+        check_free(observed)
+    told = f" and serves http://{observed}/metrics" if observed else ""
+    click.echo(f"A reference node listens on {address}{told}; Ctrl-C ends it.", err=True)
     argv = Target.from_command().argv(config.absolute())
+    if log_format:
+        argv = (*argv, "--log-format", log_format)
     # The node takes our place: signals, terminal and exit code are its own.
     os.execv(argv[0], argv)
 
 
-def _write_config(listen: str, data: Path) -> Path:
+def _write_config(listen: str, data: Path, metrics: str) -> Path:
     """Make the folder of a single-node ring, and in it the configuration."""
     configuration = Configuration(nodes=1, n=1, r=1, w=1)
     store = data.absolute() / "store"
     message = node_config(NODE_ID, configuration, address=listen, address_book={NODE_ID: listen}, data=store)
+    message.metrics_address = metrics
     path = data / "node.json"
     try:
         store.mkdir(parents=True, exist_ok=True)

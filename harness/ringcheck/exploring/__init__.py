@@ -2,11 +2,12 @@
 
 options      what a user asks
 trial        one seed: drawn, carried out, judged; hermetic keeps its schedule the same in every process
-patience     an end to a schedule that never ends
+patience     an end to a schedule that never ends; captivity, none to the process that tries it
 executor     who tries seeds: the protocol, and this process as the simplest
 pool         worker processes; worker is their other end
-seeds        which seeds are next, which are under way
+seeds        which seeds are next, which are under way; versions, what decides which schedule each is
 audit        which seeds are tried twice, and whether both times were alike
+packing      histories made small while they wait or travel
 tally        what all seeds came to, and the failures by cause
 search       hands seeds out, takes results, knows when to stop
 saved        what failed in earlier explorations, tried first

@@ -9,6 +9,8 @@ from itertools import zip_longest
 
 import msgspec
 
+from ringcheck.exploring.packing import unpacked
+
 USUAL_SHARE = 0.02
 
 
@@ -22,7 +24,7 @@ class Difference(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Audit:
-    """Remembers the first history of each audited seed until the second has come."""
+    """Remembers the first history of each audited seed, packed, until the second has come."""
 
     def __init__(self, share: float = USUAL_SHARE, first: int = 0) -> None:
         self._share = share
@@ -41,7 +43,7 @@ class Audit:
         return math.ceil((place + 1) * self._share) > math.ceil(place * self._share)
 
     def keep(self, seed: int, history: bytes) -> None:
-        """The first history of a seed."""
+        """The first history of a seed, packed."""
         self._waiting[seed] = history
 
     def drop(self, seed: int) -> None:
@@ -49,10 +51,11 @@ class Audit:
         self._waiting.pop(seed, None)
 
     def compare(self, seed: int, again: bytes) -> Difference | None:
-        """The second history of a seed; None if it is as the first."""
+        """The second history of a seed, packed as well; None if it is as the first."""
         once = self._waiting.pop(seed)
         self.compared += 1
-        return difference(seed, once, again)
+        # What is packed differs where what it was differs, and only then has to be unpacked.
+        return None if once == again else difference(seed, unpacked(once), unpacked(again))
 
 
 def difference(seed: int, one: bytes, other: bytes) -> Difference | None:

@@ -9,6 +9,7 @@ from typing import Protocol
 
 import msgspec
 
+from ringcheck.exploring.packing import packed
 from ringcheck.exploring.trial import BROKE, Alarm, Result, Trials
 from ringcheck.history import History
 
@@ -31,7 +32,7 @@ class Chunk(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Tried(msgspec.Struct, frozen=True, kw_only=True, tag_field="said", tag="tried"):
-    """What came of one seed on one worker. `history` is the content of its file, None when nobody needs it.
+    """What came of one seed on one worker. `history` is the content of its file, packed, None when nobody needs it.
 
     lost    the worker was lost over it, so that it must not be tried in a process that is worth keeping
     again   this was the second time, for the sake of the audit
@@ -79,7 +80,7 @@ class Teller:
         return Tried(
             worker=self._worker,
             result=result,
-            history=content(history) if wanted and history else None,
+            history=packed(content(history)) if wanted and history else None,
             again=bool(chunk.not_on),
         )
 

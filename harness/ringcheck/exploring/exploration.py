@@ -12,6 +12,7 @@ from ringcheck.exploring.folder import Folder, State, newest
 from ringcheck.exploring.journal import Journal, Listener
 from ringcheck.exploring.news import Began, Differed, Drawn, Failed, Finding, Outcome, Progress, SavedTried
 from ringcheck.exploring.options import Options, beginning, settled
+from ringcheck.exploring.packing import unpacked
 from ringcheck.exploring.pool import ProcessPool
 from ringcheck.exploring.saved import try_saved
 from ringcheck.exploring.search import Search
@@ -19,6 +20,7 @@ from ringcheck.exploring.seeds import Position, Seeds
 from ringcheck.exploring.tally import Group, Tally, chief, is_asked_for, is_grave, key_of
 from ringcheck.exploring.telling import Storyteller
 from ringcheck.exploring.trial import Trials
+from ringcheck.exploring.versions import current
 from ringcheck.stopping import stop_signals
 from ringcheck.version import __version__
 
@@ -161,8 +163,9 @@ class Exploration:
         seed = tried.result.seed
         path = ""
         if tried.history is not None:
-            path = self._journal.keep(f"seed-{seed}", tried.history)
-            if difference := self._storyteller.differs(seed, tried.history):
+            history = unpacked(tried.history)
+            path = self._journal.keep(f"seed-{seed}", history)
+            if difference := self._storyteller.differs(seed, history):
                 # What fails in a worker has to fail alike in this process.
                 self._differs(difference)
         self._journal.say(Failed(seed=seed, alarm=group.alarm, history=path))
@@ -202,7 +205,7 @@ class Exploration:
     def _state(self) -> State:
         options = self._options
         return State(
-            ringcheck=__version__,
+            versions=current(),
             core=options.core,
             source=options.source,
             position=self._seeds.position,

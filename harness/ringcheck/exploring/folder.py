@@ -13,27 +13,46 @@ Nothing is removed; an exploration that is resumed goes on in its own folder.
 import hashlib
 import re
 from pathlib import Path
+from typing import TypeVar
 
 import msgspec
 
 from ringcheck.errors import UsageError
+from ringcheck.exploring import seeds
+from ringcheck.exploring import tally as tallying
 from ringcheck.exploring.seeds import Position
 from ringcheck.exploring.tally import Tally
 from ringcheck.exploring.trial import SOURCE
+from ringcheck.exploring.versions import current, difference
 from ringcheck.results import make_folder
-from ringcheck.version import __version__
 
 STATE = "state.json"
 
+T = TypeVar("T")
 
-class State(msgspec.Struct, frozen=True, kw_only=True):
-    """How far an exploration has come, and what it has found so far."""
 
-    ringcheck: str
+class Made(msgspec.Struct, frozen=True, kw_only=True):
+    """By what an exploration was made, and of what: as much of a state as every version writes."""
+
+    versions: dict[str, str] = {}
     core: str
     source: str
+
+
+class State(Made, frozen=True, kw_only=True):
+    """How far an exploration has come, and what it has found so far."""
+
     position: Position
     tally: Tally
+
+
+def nonsense(state: State) -> str:
+    """What no exploration can have left: the first such thing, in words; empty where all makes sense."""
+    position, tally = state.position, state.tally
+    if flaw := seeds.nonsense(position) or tallying.nonsense(tally):
+        return flaw
+    begun = position.following - position.first - len(position.missing)
+    return f"{tally.seeds} seeds were tried of {begun}" if tally.seeds > begun else ""
 
 
 class Folder:
@@ -68,22 +87,26 @@ def replace(path: Path, content: bytes) -> None:
 def newest(out: Path, core: str, source: str) -> tuple[Folder, State]:
     """The newest exploration of this core with this source below `out`.
 
-    Raises UsageError when there is none, or when another version left it.
+    Raises UsageError when there is none, when it makes no sense, or when other versions of anything have left it.
     """
     others: dict[str, None] = {}
     for path in sorted(out.glob(f"*/{STATE}"), key=lambda each: each.stat().st_mtime_ns, reverse=True):
         if path.parent.is_symlink():
             continue
-        state = _read(path)
-        if (state.core, state.source) != (core, source):
-            others[_named(state.core, state.source)] = None
-        elif state.ringcheck != __version__:
+        made = _read(path, Made)
+        if (made.core, made.source) != (core, source):
+            others[_named(made.core, made.source)] = None
+            continue
+        then, now = difference(made.versions, current())
+        if then:
             raise UsageError(
-                f"The exploration in {path.parent} was made by ringcheck {state.ringcheck}, whose seeds are other "
-                f"schedules than those of this one ({__version__}); explore anew, without --resume."
+                f"The exploration in {path.parent} was made by {then}, whose seeds are other schedules than those of "
+                f"{now}; explore anew, without --resume."
             )
-        else:
-            return Folder(path.parent.absolute(), examples_of(out, core, source)), state
+        state = _read(path, State)
+        if flaw := nonsense(state):
+            raise _NoStateError(path, flaw)
+        return Folder(path.parent.absolute(), examples_of(out, core, source)), state
     found = f"only of {', '.join(others)}" if others else "nor of any other"
     raise UsageError(
         f"There is no exploration of {_named(core, source)} in {out} to resume, {found}; explore without --resume."
@@ -103,23 +126,15 @@ def _named(core: str, source: str) -> str:
     return core if source == SOURCE else f"{core} (schedules from {source})"
 
 
-class _Versioned(msgspec.Struct, frozen=True, kw_only=True):
-    """As much of a state as every version writes."""
+class _NoStateError(UsageError):
+    """A file by the name of a state is none."""
 
-    ringcheck: str
-    core: str
-    source: str
+    def __init__(self, path: Path, why: object) -> None:
+        super().__init__(f"{path} is no state of an exploration ({why}); remove it, or do without --resume.")
 
 
-def _read(path: Path) -> State:
+def _read(path: Path, kind: type[T]) -> T:
     try:
-        content = path.read_bytes()
-        known = msgspec.json.decode(content, type=_Versioned)
-        if known.ringcheck != __version__:
-            position = Position(first=0, following=0)
-            return State(**msgspec.structs.asdict(known), position=position, tally=Tally())
-        return msgspec.json.decode(content, type=State)
+        return msgspec.json.decode(path.read_bytes(), type=kind)
     except (OSError, msgspec.DecodeError) as error:
-        raise UsageError(
-            f"{path} is no state of an exploration ({error}); remove it, or do without --resume."
-        ) from None
+        raise _NoStateError(path, error) from None

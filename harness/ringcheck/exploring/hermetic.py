@@ -2,6 +2,8 @@
 
 Hypothesis looks for constants in every imported module outside site-packages, and now and then draws one of them. So
 a seed would have one schedule in a worker and another in a process that has imported more. There is no public switch.
+
+It is done here and not where our own schedules are drawn, since any source that a user names may draw with Hypothesis.
 """
 
 import sys

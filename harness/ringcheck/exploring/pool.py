@@ -6,7 +6,6 @@ import selectors
 import signal
 import subprocess
 import sys
-import time
 from collections import deque
 from collections.abc import Sequence
 from pathlib import Path
@@ -16,6 +15,7 @@ import msgspec
 
 from ringcheck.errors import MachineError, RingcheckError
 from ringcheck.exploring.executor import Chunk, Tried, lost
+from ringcheck.exploring.patience import Stopwatch
 from ringcheck.exploring.worker import Failed, Ready, Said, Setup
 
 AHEAD = 2
@@ -23,8 +23,8 @@ AHEAD = 2
 PATIENCE_S = 30.0
 """A seed that takes longer has got its core into a loop; they take a tenth of a second."""
 STARTS_WITHIN_S = 120.0
-WORN_AFTER = 5_000
-"""After so many seeds a worker makes room for a new one: caches that libraries keep never stop growing quite."""
+WORN_AFTER = 100_000
+"""After so many seeds, which is hours, a worker makes room for a new one: a core may keep more with every run."""
 
 _said = msgspec.json.Decoder(Said)
 
@@ -163,7 +163,6 @@ class Worker:
         self._seeds_left = worn_after
         self.gone = False
         self._buffer = b""
-        self._since = time.monotonic()
         self.child = subprocess.Popen(
             [sys.executable, "-P", "-m", "ringcheck.exploring.worker", str(os.getpid())],
             stdin=subprocess.PIPE,
@@ -173,6 +172,7 @@ class Worker:
             env={name: value for name, value in os.environ.items() if name != "PYTHONHASHSEED"},
             start_new_session=True,  # Ctrl-C is for us; we end the others
         )
+        self._stopwatch = Stopwatch(self.child.pid)
         assert self.child.stdout is not None
         self.fd = self.child.stdout.fileno()
         self._write(Setup(worker=name, core=core, source=source, path=tuple(sys.path)))
@@ -190,7 +190,7 @@ class Worker:
     def ask(self, chunk: Chunk) -> None:
         """Give it more to do."""
         if not self.chunks:
-            self._since = time.monotonic()
+            self._stopwatch = Stopwatch(self.child.pid)
         self.chunks.append(chunk)
         self._write(chunk)
 
@@ -199,13 +199,14 @@ class Worker:
         first = self.chunks[0]
         assert first.seeds[0] == seed, "a worker goes by the order in which it was asked"
         self.chunks[:1] = [msgspec.structs.replace(first, seeds=first.seeds[1:])] if first.seeds[1:] else []
-        self._since = time.monotonic()
+        self._stopwatch = Stopwatch(self.child.pid)
         self._seeds_left -= 1
 
     def overdue(self, patience_s: float) -> bool:
         """Whether it has been at something for longer than it may."""
-        waited = time.monotonic() - self._since
-        return waited > patience_s if self.ready and self.chunks else waited > STARTS_WITHIN_S and not self.ready
+        if not self.ready:
+            return self._stopwatch.exceeds(STARTS_WITHIN_S)
+        return bool(self.chunks) and self._stopwatch.exceeds(patience_s)
 
     def heard(self) -> Sequence[Said]:
         """What it has said since; sets `gone` when it will say no more."""
@@ -214,7 +215,7 @@ class Worker:
         *lines, self._buffer = (self._buffer + data).split(b"\n")
         said = [_said.decode(line) for line in lines]
         if any(isinstance(each, Ready) for each in said):
-            self.ready, self._since = True, time.monotonic()
+            self.ready, self._stopwatch = True, Stopwatch(self.child.pid)
         return said
 
     def kill(self) -> None:

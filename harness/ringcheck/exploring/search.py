@@ -5,12 +5,14 @@ from collections.abc import Callable
 
 from ringcheck.exploring.audit import Audit, Difference
 from ringcheck.exploring.executor import Chunk, Executor, Tried
+from ringcheck.exploring.packing import packed
 from ringcheck.exploring.seeds import Seeds
 from ringcheck.exploring.tally import Group, Tally, chief, is_grave, key_of
 
 CHUNK = 2
 """Seeds that are handed out together; more would only be given up when time is over."""
 POLL_S = 0.1
+NOTHING = packed(b"")
 
 Found = Callable[[Tried, Group], None]
 """Called with a seed that fails by a cause that is new."""
@@ -109,7 +111,7 @@ class Search:
 
     def _compare(self, seed: int, tried: Tried) -> None:
         self._tally.audited += 1
-        if difference := self._audit.compare(seed, tried.history or b""):
+        if difference := self._audit.compare(seed, tried.history or NOTHING):
             self._is_deterministic = False
             self._differs(difference)
 

@@ -11,6 +11,18 @@ class Position(msgspec.Struct, frozen=True, kw_only=True):
     missing: tuple[int, ...] = ()
 
 
+def nonsense(position: Position) -> str:
+    """What no exploration can have left; empty where it makes sense."""
+    begun = range(position.first, position.following)
+    if not 0 <= position.first <= position.following:
+        return f"it went from seed {position.first} to {position.following}"
+    if strangers := [seed for seed in position.missing if seed not in begun]:
+        return f"seed {strangers[0]} is missing, which was not begun"
+    if len(set(position.missing)) < len(position.missing):
+        return "a seed is missing twice"
+    return ""
+
+
 class Seeds:
     """Hands out seeds in their order: first those that an earlier exploration left, then one after another.
 

@@ -88,6 +88,26 @@ class Tally(msgspec.Struct, kw_only=True):
         return group if new else None
 
 
+def nonsense(tally: Tally) -> str:
+    """What no exploration can have left; empty where it makes sense."""
+    groups = tally.groups.values()
+    numbers = [value for value in msgspec.structs.asdict(tally).values() if isinstance(value, int | float)]
+    numbers += [count for counts in (tally.held, tally.broken, tally.events) for count in counts.values()]
+    numbers += [number for group in groups for number in (group.count, *group.seeds)]
+    if min(numbers) < 0:
+        return f"something was counted {min(numbers)} times"
+    alarms = [group.alarm for group in groups]
+    named = {*tally.held, *tally.broken, *(alarm.requirement for alarm in alarms)}
+    named |= {alarm.breach.requirement for alarm in alarms if alarm.breach}
+    if unknown := sorted(named - {BROKE} - all_requirements().keys()):
+        return f"there is no requirement {unknown[0]!r}"
+    if wrong := [name for name, group in tally.groups.items() if name != group.key]:
+        return f"the cause {wrong[0]!r} goes by another name"
+    if tally.failing > tally.seeds or any(group.count > tally.failing for group in groups):
+        return "more seeds failed than were tried"
+    return ""
+
+
 def key_of(alarm: Alarm) -> str:
     """Alike for alarms that belong together."""
     return f"{alarm.requirement}: {alarm.cause}"

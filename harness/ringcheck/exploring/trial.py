@@ -3,13 +3,14 @@
 import re
 import time
 import traceback
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from pathlib import Path
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 import msgspec
 
 from ringcheck.errors import TargetError, UsageError
+from ringcheck.exploring.captivity import captivity
 from ringcheck.exploring.hermetic import forget_local_constants
 from ringcheck.exploring.patience import patience
 from ringcheck.history import History
@@ -44,6 +45,14 @@ class Source(Protocol):
 
     def replay_saved(self, fails: Callable[[Schedule], bool], database: Path) -> Schedule | None:
         """The first schedule kept in `database` that still fails."""
+
+
+@runtime_checkable
+class SourceForAll(Source, Protocol):
+    """A source that makes other schedules for some targets."""
+
+    def for_profiles(self, profiles: Collection[str]) -> Source:
+        """The source for a target that declares these profiles."""
 
 
 class Alarm(msgspec.Struct, frozen=True, kw_only=True):
@@ -83,8 +92,10 @@ class Trials:
     """
 
     def __init__(self, core: str | Kit, source: str | Source = SOURCE, *, name: str = "") -> None:
-        self.world = SimulatedWorld(core, name=name)
-        self.source: Source = load_source(source) if isinstance(source, str) else source
+        with captivity():
+            self.world = SimulatedWorld(core, name=name)
+            profiles = self.world.profiles
+        self.source = _suited(load_source(source) if isinstance(source, str) else source, profiles)
         forget_local_constants()
 
     def __call__(self, seed: int) -> Result:
@@ -115,10 +126,16 @@ class Trials:
             raise SourceError(f"The source of schedules failed on seed {seed}: {said}") from error
 
     def carry_out(self, schedule: Schedule, seed: int = 0, path: Path | None = None) -> tuple[Result, History]:
-        """Carry one schedule out and judge it; its history goes to `path`, if one is given."""
+        """Carry one schedule out and judge it; its history goes to `path`, if one is given.
+
+        Raises TargetError for a core that failed where no history can tell it.
+        """
         began = time.process_time()
-        with patience():
-            history = self.world.carry_out(schedule, path)
+        try:
+            with patience(), captivity():
+                history = self.world.carry_out(schedule, path)
+        except SystemExit as error:
+            raise TargetError(f"The core wants its process to end: {type(error).__name__}: {error}") from error
         carried_out = time.process_time()
         judgement = judge(history)
         judged = time.process_time()
@@ -166,6 +183,10 @@ def alarms(judgement: Judgement) -> tuple[Alarm, ...]:
         Alarm(requirement=breach.requirement, cause=_general(breach.expected), reason=breach.actual, breach=breach)
         for breach in sorted(first, key=lambda each: (each.time, each.requirement))
     )
+
+
+def _suited(source: Source | SourceForAll, profiles: Collection[str]) -> Source:
+    return source.for_profiles(profiles) if isinstance(source, SourceForAll) else source
 
 
 def load_source(name: str) -> Source:

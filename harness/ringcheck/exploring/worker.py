@@ -2,19 +2,24 @@
 
 Both ways go JSON lines: first one Setup in, then chunks in and results out. It ends with its input, and with its parent
 however that ends. What a core prints goes to standard error, which the parent has pointed at a log.
+
+Nodes, networks and histories of a simulated cluster refer to each other, so that what a seed leaves behind, tens of
+megabytes at times, waits for the garbage collector, which waits for more. So a worker collects after every seed.
 """
 
+import gc
 import os
 import sys
 import traceback
 from collections.abc import Callable, Iterable
-from typing import BinaryIO, TypeAlias
+from typing import TypeAlias
 
 import msgspec
 
 from ringcheck.errors import RingcheckError
 from ringcheck.exploring.executor import Chunk, Teller, Tried
 from ringcheck.exploring.trial import Trials
+from ringcheck.output import own_output
 from ringcheck_chaos.processes import die_with_parent
 
 
@@ -54,20 +59,20 @@ Said: TypeAlias = Ready | Tried | Failed
 
 def main() -> None:
     """Work until there is no more input."""
-    out = _own_output()
     die_with_parent(int(sys.argv[1]))
+    with own_output() as out:
 
-    def say(what: Said) -> None:
-        sys.stdout.flush()  # what a core has printed stands in the log before its result is known
-        out.write(msgspec.json.encode(what) + b"\n")
-        out.flush()
+        def say(what: Said) -> None:
+            sys.stdout.flush()  # what a core has printed stands in the log before its result is known
+            out.write(msgspec.json.encode(what) + b"\n")
+            out.flush()
 
-    try:
-        work(sys.stdin.buffer, say)
-    except RingcheckError as error:
-        say(Failed(reason=str(error), exit_code=error.exit_code))
-    except BrokenPipeError:
-        os._exit(0)  # nobody listens any more
+        try:
+            work(sys.stdin.buffer, say)
+        except RingcheckError as error:
+            say(Failed(reason=str(error), exit_code=error.exit_code))
+        except BrokenPipeError:
+            os._exit(0)  # nobody listens any more
 
 
 def work(lines: Iterable[bytes], say: Callable[[Said], None]) -> None:
@@ -79,6 +84,8 @@ def work(lines: Iterable[bytes], say: Callable[[Said], None]) -> None:
     setup = msgspec.json.decode(first, type=Setup)
     sys.path[:] = setup.path
     tell = Teller(Trials(setup.core, setup.source), setup.worker)
+    gc.collect()
+    gc.freeze()  # what was loaded stays: collecting need not go through it every time
     say(Ready())
     chunks = msgspec.json.Decoder(Chunk)
     for line in asked:
@@ -91,13 +98,7 @@ def work(lines: Iterable[bytes], say: Callable[[Said], None]) -> None:
             except Exception as error:
                 traceback.print_exc()
                 raise BugError(seed, error) from error
-
-
-def _own_output() -> BinaryIO:
-    """Standard output for us alone; from now on whoever prints writes to standard error."""
-    ours = os.dup(1)
-    os.dup2(2, 1)
-    return os.fdopen(ours, "wb")
+            gc.collect()
 
 
 if __name__ == "__main__":

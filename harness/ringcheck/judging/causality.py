@@ -9,28 +9,32 @@ an edge for each value returned and each context used, so marking all that many 
 from collections import defaultdict
 from collections.abc import Iterable, Sequence, Set
 from functools import cached_property
+from itertools import chain
 
 from ringcheck.judging.operations import Operation, Operations
 
 
 class Causality:
-    """The operations of one key, in the order in which they were asked.
+    """The operations of one key: its Gets and its writes, each in the order in which they were asked.
 
     What is made of them is made when it is first asked for, so that it is at hand for what is judged next.
     """
 
-    def __init__(self, operations: Operations) -> None:
-        self.operations = operations
+    def __init__(self) -> None:
+        self.reads: list[Operation] = []
+        self.fruitless: list[Operation] = []
+        """The Gets that returned no value."""
+        self.writes: list[Operation] = []
 
     @cached_property
-    def reads(self) -> Sequence[Operation]:
-        """Its Gets."""
-        return [each for each in self.operations.values() if not each.is_write]
+    def operations(self) -> Operations:
+        """All of them by id, the writes first."""
+        return {each.id: each for each in chain(self.writes, self.reads)}
 
     @cached_property
-    def writes(self) -> Sequence[Operation]:
-        """Its Puts and Deletes."""
-        return [each for each in self.operations.values() if each.is_write]
+    def returned(self) -> Set[str]:
+        """Every value that a Get returned."""
+        return {value for read in self.reads for value in read.values}
 
     @cached_property
     def puts(self) -> dict[str, Operation]:
@@ -88,6 +92,20 @@ class Causality:
             for covered in self.covered_by(operation):
                 users[covered.id].append(operation.id)
         return users
+
+
+def by_key(operations: Iterable[Operation]) -> dict[str, Causality]:
+    """The operations of each key, the keys in the order in which they were first asked for."""
+    found: defaultdict[str, Causality] = defaultdict(Causality)
+    for operation in operations:
+        causality = found[operation.key]
+        if operation.is_write:
+            causality.writes.append(operation)
+            continue
+        causality.reads.append(operation)
+        if not operation.values:
+            causality.fruitless.append(operation)
+    return dict(found)
 
 
 class Superseded:

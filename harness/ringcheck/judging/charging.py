@@ -1,5 +1,7 @@
 """Which requirement a wrong converged state is charged to."""
 
+from math import nextafter
+
 from ringcheck.judging.causality import Causality
 from ringcheck.judging.oracle import Defect, Wrong
 from ringcheck.judging.run import Run
@@ -14,6 +16,8 @@ RESURRECTED = "SIB-03"
 """A version that a converged state lacked is back."""
 FALSE_SIBLING = "SIB-02"
 """A superseded version is returned, and no converged state had lacked it."""
+MOVED = "MEM-02"
+"""A write is lost during or after a membership change."""
 
 
 def charge(defect: Defect, run: Run, causality: Causality) -> str:
@@ -43,6 +47,8 @@ def _loss(defect: Defect, run: Run, causality: Causality) -> str:
         return "DUR-03"
     if run.disks.destroyed(since, until, "rolled back"):
         return "DUR-04"
+    if run.views.unsettled(run.converged_before(nextafter(until, 0.0)), until):
+        return MOVED
     others = (other for other in defect.remaining if other.ok)
     if put.ok and any(not causality.supersedes(put, other) for other in others):
         return "SIB-01"

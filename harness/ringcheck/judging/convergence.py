@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 
-from ringcheck.history import Converged, Counters, Diverged, Observation
+from ringcheck.history import Converged, Counters, Diverged, Observation, ReplicaSeen
 from ringcheck.judging import words
 from ringcheck.judging.run import Run
 from ringcheck.judging.settlements import Settlement
@@ -25,6 +25,8 @@ def judge_convergence(run: Run) -> Iterator[Statement]:
     last = 0.0
     for settlement in run.settlements:
         match settlement.outcome:
+            case _ if too_few_hosts(run, settlement):
+                yield Unclear("AE-01", "fewer hosts than copies were left, so that no convergence is owed")
             case Converged(by="inspect"):
                 if not run.timeline.calm(last, settlement.ended):
                     yield Held("AE-01")
@@ -37,13 +39,15 @@ def judge_convergence(run: Run) -> Iterator[Statement]:
 
 
 def _diverged(run: Run, settlement: Settlement, outcome: Diverged) -> Iterator[Statement]:
-    """Charge what still differs. Hints and views have judges of their own, silent nodes too."""
+    """Charge what still differs. Hints, views and handing over have judges of their own, silent nodes too."""
     seen = settlement.seen.get("diverged")
     inspected = "inspect" in run.profiles and seen is not None
     requirement = "AE-01" if inspected else "DUR-01"
     if inspected and seen is not None and not any(differing_keys(seen)):
-        hints = any(node.counters is not None and node.counters.hints_pending for node in seen.nodes.values())
-        elsewhere = hints or len({node.view_digest for node in seen.nodes.values()}) > 1
+        nodes = seen.nodes.values()
+        hints = any(node.counters is not None and node.counters.hints_pending for node in nodes)
+        moving = any(node.unconfirmed_partitions or node.draining for node in nodes) or any(strangers(seen))
+        elsewhere = hints or moving or len({node.view_digest for node in nodes}) > 1
     else:
         answers = ({tuple(sorted(read.values)) for read in each.values()} for each in settlement.finals.values())
         elsewhere = not inspected and all(len(different) < 2 for different in answers)
@@ -57,6 +61,15 @@ def _diverged(run: Run, settlement: Settlement, outcome: Diverged) -> Iterator[S
         actual=f"At {words.at(outcome.time)} they did not: {' '.join(outcome.reasons)}",
         time=outcome.time,
     )
+
+
+def too_few_hosts(run: Run, settlement: Settlement) -> bool:
+    """Whether some view that a Settle ended with names fewer hosts than there are to be copies."""
+    seen = settlement.seen.get("held" if settlement.converged else "diverged")
+    if seen is None or not run.views.changes:
+        return False
+    views = [node for node in seen.nodes.values() if node.members]
+    return any(len({node.hosts.get(member, member) for member in node.members}) < run.n for node in views)
 
 
 def _equal_owners(settlement: Settlement) -> Iterator[Statement]:
@@ -114,7 +127,7 @@ def _idle(run: Run, settlement: Settlement) -> Iterator[Statement]:
                 time=later.time,
             )
             return
-    if compared and _holds_data(first):
+    if compared and holds_data(first):
         yield Held("AE-03")
 
 
@@ -124,7 +137,8 @@ def _moved(before: Counters, after: Counters) -> Iterator[str]:
             yield words.times(more, one, many)
 
 
-def _holds_data(seen: Observation) -> bool:
+def holds_data(seen: Observation) -> bool:
+    """Whether anybody's replica holds any key."""
     return any(replica.entries or replica.others for node in seen.nodes.values() for replica in node.replicas)
 
 
@@ -133,22 +147,30 @@ def _no_strangers(run: Run, settlement: Settlement) -> Iterator[Statement]:
     seen = settlement.seen.get("held")
     if seen is None:
         return
-    strange = False
+    strange = list(strangers(seen))
+    for name, replica, owners in strange:
+        yield Breach(
+            requirement="AE-05",
+            expected=f"Partition {replica.partition} is owned by {words.nodes(owners)}, so nobody else holds a "
+            "replica of it after convergence.",
+            actual=f"At {words.at(seen.time)} {name} held {keys_of(replica)} of it.",
+            nodes=(name,),
+            time=seen.time,
+        )
+    owned = any(node.owners for node in seen.nodes.values())
+    if not strange and owned and len(run.nodes) > run.n and holds_data(seen):
+        yield Held("AE-05")
+
+
+def strangers(seen: Observation) -> Iterator[tuple[str, ReplicaSeen, tuple[str, ...]]]:
+    """Who holds data of a partition without owning it: the node, what it holds, and the owners that run."""
     for name, node in seen.nodes.items():
         for replica in node.replicas:
             owners = owners_of(seen, replica.partition)
-            if not owners or name in owners or not (replica.entries or replica.others):
-                continue
-            strange = True
-            yield Breach(
-                requirement="AE-05",
-                expected=f"Partition {replica.partition} is owned by {words.nodes(owners)}, so nobody else holds a "
-                "replica of it after convergence.",
-                actual=f"At {words.at(seen.time)} {name} held "
-                f"{words.times(len(replica.entries) + replica.others, 'key')} of it.",
-                nodes=(name,),
-                time=seen.time,
-            )
-    owned = any(node.owners for node in seen.nodes.values())
-    if not strange and owned and len(run.nodes) > run.n and _holds_data(seen):
-        yield Held("AE-05")
+            if owners and name not in owners and (replica.entries or replica.others):
+                yield name, replica, owners
+
+
+def keys_of(replica: ReplicaSeen) -> str:
+    """How much a replica holds, in words."""
+    return words.times(len(replica.entries) + replica.others, "key")

@@ -104,7 +104,7 @@ def _breach(step: ExpectAnswer, operation: Operation) -> Breach:
 def _settled(run: Run, step: ExpectSettled, settlement: Settlement) -> Iterator[Statement]:
     key = words.value(step.key)
     answers = settlement.finals.get(step.key, {})
-    silent = [node for node in run.nodes if node not in answers]
+    silent = [node for node in run.answering(settlement) if node not in answers]
     wrong = [read for read in answers.values() if sorted(read.values) != sorted(step.values)]
     restless = "" if run.at_rest(settlement) else "messages may still have been on their way"
     doubt = _doubt(run, None, step.key, settlement.began) or restless
@@ -123,9 +123,7 @@ def _settled(run: Run, step: ExpectSettled, settlement: Settlement) -> Iterator[
 
 
 def _wrong(run: Run, step: ExpectSettled, settlement: Settlement, wrong: Sequence[Operation]) -> Breach:
-    writes = [
-        each for each in run.keys[step.key].operations.values() if each.is_write and each.start < settlement.began
-    ]
+    writes = [each for each in run.keys[step.key].writes if each.start < settlement.began]
     said = "; ".join(f"{read.node} returned {words.values(read.values)}" for read in wrong)
     return Breach(
         requirement=step.requirement,
@@ -140,8 +138,8 @@ def _wrong(run: Run, step: ExpectSettled, settlement: Settlement, wrong: Sequenc
 
 def _doubt(run: Run, operation: int | None, key: str, until: float) -> str:
     """Why the key may rightly hold something else: a write before `until` that was not surely carried out, or kept."""
-    writes = run.keys[key].operations.values() if key in run.keys else ()
-    for write in (each for each in writes if each.is_write and each.start <= until):
+    writes = run.keys[key].writes if key in run.keys else ()
+    for write in (each for each in writes if each.start <= until):
         if write.in_doubt and write.id != operation:
             return f"{words.named(write)} ended with {write.code}"
         if write.ok and not run.disks.keep(write.quorum, write.start, until):

@@ -72,10 +72,19 @@ def _disturbances(run: Run, breach: Breach) -> Iterator[str]:
         until = "the end" if each.ended == float("inf") else words.at(each.ended)
         lasting = f", until {until}" if each.ended > each.begun else ""
         yield f"{words.at(each.begun):>10}  {each.what}{lasting}"
+    yield from _changes(run, begin - AROUND_S, end)
     for settlement in run.settlements:
         if begin <= settlement.ended <= end:
             what = "the cluster had converged" if settlement.converged else "the cluster had not converged"
             yield f"{words.at(settlement.ended):>10}  {what}"
+
+
+def _changes(run: Run, begin: float, end: float) -> Iterator[str]:
+    """The membership changes that had not been settled by `begin`."""
+    for change in run.views.changes:
+        if change.start <= end and run.views.settled_at(change) >= begin:
+            answer = f"{change.done.code} at {words.at(change.stop)}" if change.done else "no answer"
+            yield f"{words.at(change.start):>10}  {change} was asked for through {change.asked.through}: {answer}"
 
 
 def _span(run: Run, breach: Breach) -> tuple[float, float]:

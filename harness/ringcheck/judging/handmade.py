@@ -7,7 +7,7 @@
     tale.settle({"k": ["b"]})
     judge(tale.history())
 
-Time passes by a hundredth of a second with each event. All keys lie in partition 0, which the first N nodes own.
+Time passes by a hundredth of a second with each event. All keys lie in partition 0, which the first N members own.
 """
 
 import hashlib
@@ -18,10 +18,13 @@ from typing import Any, Literal, TypeAlias
 import msgspec
 
 from ringcheck.history import (
+    Change,
+    ChangeDone,
     Converged,
     Counters,
     Description,
     DiskLost,
+    Disturbed,
     Diverged,
     EntrySeen,
     Event,
@@ -40,6 +43,7 @@ from ringcheck.history import (
     Observation,
     Ok,
     ReplicaSeen,
+    Retired,
     SettleBegan,
 )
 from ringcheck.schedule import Configuration, Schedule, Step
@@ -62,6 +66,7 @@ class Handmade:
     data      (node, key) → the state that its replica holds; values do not matter here
     hints     (holder, target, key), in any number
     counters  node → its counters, as far as they are not 0
+    members   who belongs to the cluster in everybody's view
     """
 
     def __init__(
@@ -74,6 +79,7 @@ class Handmade:
     ) -> None:
         self.configuration = configuration or Configuration(nodes=3)
         self.nodes = self.configuration.node_ids
+        self.members = self.nodes
         self.now = 10.0
         self.data: dict[tuple[str, str], bytes] = {}
         self.hints: set[tuple[str, str, str]] = set()
@@ -84,6 +90,8 @@ class Handmade:
         self._requirements = requirements
         self._keys: dict[str, None] = {}
         self._down: set[str] = set()
+        self._gone: set[str] = set()
+        self._changes = 0
         self._lives = dict.fromkeys(self.nodes, 1)
         self._next = 1
         self._next_final = FIRST_FINAL_READ
@@ -153,17 +161,19 @@ class Handmade:
         began = self.tick()
         self._tell(FaultBegan(time=self.tick(), began=began, fault_id=number, fault=fault, bit=bit, proof="silent"))
 
-    def heal(self, number: int, *, bit: bool = True) -> None:
-        """It ends."""
+    def heal(self, number: int, *, bit: bool = True, messages: int = 0) -> None:
+        """It ends; so many messages have suffered."""
         began = self.tick()
-        self._tell(FaultEnded(time=self.tick(), began=began, fault_id=number, bit=bit, proof="answered"))
+        self._tell(
+            FaultEnded(time=self.tick(), began=began, fault_id=number, bit=bit, proof="answered", messages=messages)
+        )
 
-    def kill(self, *nodes: str, proof: str = "gone") -> None:
-        """Nodes are killed at once."""
+    def kill(self, *nodes: str, proof: str = "gone", by_us: bool = True) -> None:
+        """Nodes are killed at once, or end by themselves."""
         began, time = self.tick(), self.tick()
         for node in nodes:
             self._down.add(node)
-            self._tell(NodeDown(time=time, began=began, node=node, killed=True, proof=proof))
+            self._tell(NodeDown(time=time, began=began, node=node, killed=by_us, proof=proof))
 
     def restart(self, *nodes: str) -> None:
         """Nodes are started again; they count from 0."""
@@ -174,12 +184,57 @@ class Handmade:
             self.counters[node] = NOBODY
             self._tell(NodeUp(time=time, began=began, node=node))
 
+    def join(self, node: str, *, weight: int = 1, host: str = "", code: str = "OK", through: str = "n1") -> None:
+        """A node is started and joins; with OK all views hold it at once, else none."""
+        if node not in self.nodes:
+            self.nodes += (node,)
+            self.counters[node] = NOBODY
+            self._lives[node] = 1
+            began, description = self.tick(), self._description(node)
+            self._tell(NodeUp(time=self.tick(), began=began, node=node, description=description))
+        self._change("join", node, code, through, weight=weight, host=host or node)
+        if code == "OK":
+            self.members = tuple(sorted({*self.members, node}))
+
+    def leave(self, node: str, *, code: str = "OK", through: str = "n1") -> None:
+        """A node leaves; as for `join`."""
+        self._change("leave", node, code, through)
+        if code == "OK":
+            self.members = tuple(member for member in self.members if member != node)
+
+    def remove(self, node: str, *, code: str = "OK", through: str = "n1") -> None:
+        """A node is removed; as for `join`. No Settle starts it again."""
+        self._change("remove", node, code, through)
+        if code == "OK":
+            self.members = tuple(member for member in self.members if member != node)
+            self._gone.add(node)
+
+    def retire(self, *nodes: str) -> None:
+        """Leavers are stopped for good."""
+        self.kill(*nodes)
+        for node in nodes:
+            self._gone.add(node)
+            self._tell(Retired(time=self.tick(), node=node))
+
     def lose(self, *nodes: str, how: Literal["wiped", "rolled back"] = "wiped") -> None:
         """Nodes are killed, lose their disks, and start again."""
         self.kill(*nodes)
         for node in nodes:
             self._tell(DiskLost(time=self.tick(), node=node, how=how))
         self.restart(*nodes)
+
+    def disturb(self, node: str = "n1", source: str = "n3", **how: Any) -> None:
+        """The harness talks nonsense to a node; unless `how` says otherwise, it had five messages and goes on."""
+        life = f"{node}-{self._lives[node]}"
+        fields: dict[str, Any] = {
+            "greeted": True,
+            "messages": {"garbage": 5},
+            "answered": True,
+            "incarnation": (life, life),
+            "serving": True,
+            **how,
+        }
+        self._tell(Disturbed(began=self.tick(), time=self.tick(), node=node, source=source, **fields))
 
     def count(self, node: str, **more: int) -> None:
         """A node counts so many more of something."""
@@ -224,7 +279,7 @@ class Handmade:
         `finals`: key → what every node returned, or node → what it returned. `changes`: of its last observation.
         """
         self._tell(SettleBegan(time=self.tick(), index=self._settles))
-        self.restart(*sorted(self._down))
+        self.restart(*sorted(self._down - self._gone))
         healed = self.tick()
         if diverged:
             self.look("diverged", changes=changes)
@@ -237,7 +292,7 @@ class Handmade:
         self._tell(outcome)
         self._settles += 1
         for key, answers in finals.items():
-            for node in self.nodes:
+            for node in self.members:
                 values = tuple(answers.get(node, ())) if isinstance(answers, Mapping) else tuple(answers)
                 self.get(*values, key=key, node=node, r=self.configuration.n, final=True)
 
@@ -254,7 +309,7 @@ class Handmade:
             ringcheck="0",
             started="",
             command=("node", "{config}"),
-            nodes={node: self._description(node) for node in self.nodes},
+            nodes={node: self._description(node) for node in self.configuration.node_ids},
             network="none",
             versions={},
             seed=0,
@@ -266,8 +321,15 @@ class Handmade:
     def _tell(self, event: Event) -> None:
         self.events.append(event)
 
+    def _change(
+        self, kind: Literal["join", "leave", "remove"], node: str, code: str, through: str, **more: Any
+    ) -> None:
+        self._changes += 1
+        self._tell(Change(time=self.tick(), number=self._changes, kind=kind, node=node, through=through, **more))
+        self._tell(ChangeDone(time=self.tick(), number=self._changes, code=code))
+
     def _seen(self, node: str) -> NodeSeen:
-        owners = self.nodes[: self.configuration.n]
+        owners = self.members[: self.configuration.n]
         held = {key: state for (holder, key), state in sorted(self.data.items()) if holder == node}
         hints = sorted((target, key) for holder, target, key in self.hints if holder == node)
         replicas = (replica(held),) if node in owners or held else ()
@@ -278,11 +340,12 @@ class Handmade:
             hints=tuple(
                 HintSeen(target=target, entry=EntrySeen(key=key, values=(), state=b"hint")) for target, key in hints
             ),
-            view_digest="view",
-            members=self.nodes,
-            hosts={member: member for member in self.nodes},
+            view_digest=f"view {self.members}",
+            members=self.members,
+            hosts={member: member for member in self.members},
+            weights=dict.fromkeys(self.members, 1),
             owners={0: owners},
-            preference_lists=dict.fromkeys(self._keys, self.nodes),
+            preference_lists=dict.fromkeys(self._keys, self.members),
         )
 
     def _description(self, node: str) -> Description:

@@ -43,7 +43,8 @@ def judge_handoff(run: Run) -> Iterator[Statement]:
     for settlement in run.settlements:
         hints = {hint for each in seen if begin <= each.time <= settlement.began for hint in pending(each)}
         certain = (hint for hint in hints if _is_kept(run, hint, begin, settlement.ended))
-        yield from _delivered(run, settlement, sorted(certain, key=str))
+        owed = [hint for hint in sorted(certain, key=str) if not _moved(settlement, hint)]
+        yield from _delivered(run, settlement, owed)
         begin = settlement.ended
 
 
@@ -57,6 +58,9 @@ def _survived(run: Run, first: Observation, later: Observation) -> Iterator[Stat
             for each in run.timeline.touching(first.time, later.began)
         )
         if not killed or not run.timeline.surely_down(hint.target, first.began, later.time):
+            continue
+        if run.views.unsettled(first.began, later.time):
+            # The target may be no owner any more, and others have what the hint was kept for.
             continue
         if not run.timeline.sound_disk(hint.holder, since, later.time):
             continue
@@ -77,6 +81,13 @@ def _survived(run: Run, first: Observation, later: Observation) -> Iterator[Stat
 def _is_kept(run: Run, hint: Pending, start: float, stop: float) -> bool:
     """Whether no disk took along the hint, or what was handed off."""
     return run.timeline.sound_disk(hint.holder, start, stop) and hint.target not in run.disks.destroyed(start, stop)
+
+
+def _moved(settlement: Settlement, hint: Pending) -> bool:
+    """Whether the target is known to own nothing of the key any more."""
+    last = settlement.seen.get("held")
+    owners = owners_of(last, last.partitions.get(hint.key, -1)) if last is not None else ()
+    return bool(owners) and hint.target not in owners
 
 
 def _delivered(run: Run, settlement: Settlement, hints: Sequence[Pending]) -> Iterator[Statement]:

@@ -3,11 +3,16 @@
 from collections.abc import Iterator
 
 from ringcheck.history import Broke, FaultBegan, FaultEnded, History, NodeDown
+from ringcheck.judging.continuity import judge_continuity
 from ringcheck.judging.convergence import judge_convergence
 from ringcheck.judging.expectations import judge_expectations
 from ringcheck.judging.handoff import judge_handoff
+from ringcheck.judging.inheritance import judge_inheritance
+from ringcheck.judging.leftovers import judge_leftovers
 from ringcheck.judging.liveness import judge_liveness
+from ringcheck.judging.mixing import judge_mixed
 from ringcheck.judging.occurrences import occurrences
+from ringcheck.judging.peering import judge_peering
 from ringcheck.judging.placement import judge_placement
 from ringcheck.judging.quiet import Quiet
 from ringcheck.judging.rebuilding import judge_rebuilding
@@ -16,8 +21,13 @@ from ringcheck.judging.repair import judge_repair
 from ringcheck.judging.roots import judge_roots
 from ringcheck.judging.run import Run
 from ringcheck.judging.safety import judge_safety
+from ringcheck.judging.shares import judge_shares
+from ringcheck.judging.slowness import judge_slowness
+from ringcheck.judging.spreading import judge_spreading
 from ringcheck.judging.statements import Statement, gather
-from ringcheck.judging.verdict import Judgement
+from ringcheck.judging.uncollected import uncollected
+from ringcheck.judging.upheaval import judge_upheaval
+from ringcheck.judging.verdict import Breach, Judgement
 from ringcheck_chaos.faults import describe
 
 
@@ -26,15 +36,31 @@ def judge(history: History) -> Judgement:
 
     A history that was cut off is judged as far as it goes.
     """
+    with uncollected():
+        return _judge(history)
+
+
+def _judge(history: History) -> Judgement:
     run = Run.of(history)
+    findings = gather(_all_statements(run))
     return Judgement(
         schedule=history.header.schedule.name,
         profiles=run.profiles,
-        findings=gather(_statements(run)),
+        findings=judge_mixed(run, findings) if run.configuration.mixed else findings,
         events=occurrences(run),
         invalid=_unproved(run),
         broke=next((event.reason for event in run.events if isinstance(event, Broke)), ""),
     )
+
+
+def _all_statements(run: Run) -> Iterator[Statement]:
+    """What all judges say; one of them has to know what the others found."""
+    breaches: list[Breach] = []
+    for statement in _statements(run):
+        if isinstance(statement, Breach):
+            breaches.append(statement)
+        yield statement
+    yield from judge_peering(run, breaches)
 
 
 def _statements(run: Run) -> Iterator[Statement]:
@@ -49,6 +75,13 @@ def _statements(run: Run) -> Iterator[Statement]:
     yield from judge_rebuilding(run)
     yield from judge_repair(run)
     yield from judge_placement(run)
+    yield from judge_shares(run)
+    yield from judge_upheaval(run)
+    yield from judge_spreading(run)
+    yield from judge_continuity(run)
+    yield from judge_leftovers(run)
+    yield from judge_inheritance(run)
+    yield from judge_slowness(run)
 
 
 def _unproved(run: Run) -> str:

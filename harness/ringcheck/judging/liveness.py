@@ -1,8 +1,8 @@
 """AVL-01, AVL-02, AVL-03, AVL-05: who can be answered, and who must not be, while links are cut and nodes are down.
 
 A promise of an answer is judged with the least of what may have been open, its denial with the most. Slow links are
-neither open for certain nor cut. While messages are lost or late at random, a disk fails or a clock runs wild, no
-answer is promised.
+neither open for certain nor cut. While messages are lost or late at random, a disk fails, a clock runs wild or a
+membership change is on its way, no answer is promised here.
 """
 
 from collections.abc import Iterator
@@ -20,14 +20,11 @@ CLIENT_GRACE = 1.5
 
 def judge_liveness(run: Run) -> Iterator[Statement]:
     """Every operation that was asked while something was disturbed, and every one that was left without an answer."""
-    situations = Situations(run.timeline, run.detection_s)
-    for operation in run.operations.values():
-        situation = situations.of(operation.start, operation.stop)
-        if operation.ok and not situation.critical:
-            continue
+    situations = Situations(run.timeline, run.detection_s, run.views)
+    for operation, situation in situations.striking(run.operations.values()):
         if operation.refused or operation.end is None or not run.is_valid(operation):
             continue
-        if operation.kind != "delete" and (situation.disturbed or not operation.ok):
+        if operation.kind != "delete" and (situation.disturbed or not operation.ok) and run.is_clients(operation):
             yield from _owed(run, situation, operation)
         yield from _denied(run, situation, operation)
 
@@ -42,7 +39,7 @@ def _owed(run: Run, situation: Situation, operation: Operation) -> Iterator[Stat
         return
     group = situation.together(operation.node)
     # Copies count by physical machines: two members of one host are one.
-    if len({run.host(each) for each in group}) < operation.quorum:
+    if len(run.hosts(group)) < operation.quorum:
         return
     requirement = "AVL-01" if operation.is_write else "AVL-02"
     took, limit = operation.stop - operation.start, run.request_timeout_s(operation.node)
@@ -66,7 +63,7 @@ def _denied(run: Run, situation: Situation, operation: Operation) -> Iterator[St
     """AVL-03 and AVL-05."""
     group = situation.connected(operation.node)
     # A write wants W machines; what a Get wants of two members on one, the contract leaves open.
-    gathered = {run.host(each) for each in group} if operation.is_write else group
+    gathered = run.hosts(group) if operation.is_write else group
     if not group or len(gathered) >= operation.quorum:
         return
     requirement = "AVL-03" if operation.is_write else "AVL-05"

@@ -5,6 +5,7 @@ from collections.abc import Mapping, Sequence
 
 from ringcheck.history import Converged, Counters, DiskLost, FaultBegan, NodeUp, Observation
 from ringcheck.judging.handoff import pending
+from ringcheck.judging.operations import Operation
 from ringcheck.judging.run import Run
 from ringcheck_chaos.faults import blocks
 
@@ -21,16 +22,24 @@ COUNTED: Mapping[str, str] = {
 
 def occurrences(run: Run) -> dict[str, int]:
     """Every name is there, also with 0. What a node counted after it was last looked at is not known."""
-    writes = [each for each in run.operations.values() if each.is_write]
-    unacknowledged = [each for each in writes if not each.ok]
+    writes = sum(len(each.writes) for each in run.keys.values())
+    unacknowledged: list[Operation] = []
+    deletes = siblings = 0
+    for operation in run.operations.values():
+        if not operation.is_write:
+            siblings += len(operation.values) > 1
+        elif not operation.ok:
+            unacknowledged.append(operation)
+        elif operation.kind == "delete":
+            deletes += 1
     events = run.events
     bit = [event for event in events if isinstance(event, FaultBegan) and event.bit]
     return {
         "operations": len(run.operations),
-        "acknowledged writes": len(writes) - len(unacknowledged),
+        "acknowledged writes": writes - len(unacknowledged),
         "indefinite writes": sum(each.in_doubt for each in unacknowledged),
-        "deletes": len([each for each in writes if each.ok and each.kind == "delete"]),
-        "siblings seen": len([each for each in run.operations.values() if len(each.values) > 1]),
+        "deletes": deletes,
+        "siblings seen": siblings,
         "faults that bit": len(bit),
         "partitions that bit": sum(blocks(event.fault) for event in bit),
         "restarts": sum(isinstance(event, NodeUp) for event in events),
@@ -41,6 +50,26 @@ def occurrences(run: Run) -> dict[str, int]:
             isinstance(event, Converged) and event.by == "reads" for event in events
         ),
         **_counted(run.observations),
+        **_changed(run),
+    }
+
+
+def _changed(run: Run) -> dict[str, int]:
+    """Changes of the membership, where nodes declare that there may be any."""
+    if "membership" not in run.profiles:
+        return {}
+    acknowledged = Counter(change.kind for change in run.views.changes if change.ok)
+    return {
+        "nodes joined": acknowledged["join"],
+        "nodes left": acknowledged["leave"],
+        "nodes removed": acknowledged["remove"],
+        "changes refused": sum(change.refused for change in run.views.changes),
+        "changes in doubt": sum(not change.ok for change in run.views.effective),
+        "operations while views changed": sum(
+            bool(run.views.unsettled(each.start, each.start)) for each in run.operations.values()
+        )
+        if run.views.effective
+        else 0,
     }
 
 

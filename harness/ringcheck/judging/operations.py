@@ -70,20 +70,19 @@ Operations: TypeAlias = dict[int, Operation]
 
 def sort_out(events: Iterable[Event]) -> tuple[Operations, list[Event]]:
     """Every operation that was sent, and all events that are no part of one; an operation that was skipped is none."""
-    found: dict[int, Operation | None] = {}
-    unanswered: dict[int, Invoke] = {}
+    found: dict[int, Invoke | Operation] = {}
     others: list[Event] = []
     for event in events:
         # Nearly all events of a long history are of these kinds, so the comparison is the cheapest that there is.
         if type(event) is Invoke:
-            unanswered[event.operation] = event
-            found[event.operation] = None
+            found[event.operation] = event
         elif type(event) is Ok or type(event) is Fail or type(event) is Info:
-            if (asked := unanswered.pop(event.operation, None)) is not None:
+            if type(asked := found.get(event.operation)) is Invoke:
                 found[event.operation] = _operation(asked, event)
         else:
             others.append(event)
-    found |= {number: _operation(asked, None) for number, asked in unanswered.items()}
+    open_ = [asked for asked in found.values() if type(asked) is Invoke]
+    found |= {asked.operation: _operation(asked, None) for asked in open_}
     return cast("Operations", found), others
 
 

@@ -26,7 +26,7 @@ def judge_placement(run: Run) -> Iterator[Statement]:
     for seen in run.observations:
         yield from _lists(run, seen, told)
         if seen.why != "observe":
-            yield from _agreement(seen)
+            yield from _agreement(run, seen)
 
 
 def _lists(run: Run, seen: Observation, told: set[Breach]) -> Iterator[Statement]:
@@ -68,13 +68,15 @@ def _fault(run: Run, node: NodeSeen, preference: tuple[str, ...], owners: tuple[
     return ""
 
 
-def _agreement(seen: Observation) -> Iterator[Statement]:
+def _agreement(run: Run, seen: Observation) -> Iterator[Statement]:
     """RNG-02. Nodes that have just started may still be learning, so the start can only confirm."""
-    if len(seen.nodes) < 2:
+    told = run.views.told(seen.time)
+    asked = {name: node for name, node in seen.nodes.items() if name in told}
+    if len(asked) < 2:
         return
     for what, said in AGREED.items():
         groups: list[tuple[Any, list[str]]] = []
-        for name, node in seen.nodes.items():
+        for name, node in asked.items():
             for answer, nodes in groups:
                 if answer == said(node):
                     nodes.append(name)

@@ -1,8 +1,8 @@
 """Stretches of a run in which every quorum was met by home nodes, as far as the nodes' counters show.
 
-Such a stretch begins with an observation of a converged cluster ("start", "held"). It lasts as long as no fault, kill
-or restart may have happened, and later observations find the same incarnations with the same counts of hints stored
-and of fallback reads.
+Such a stretch begins with an observation of a converged cluster ("start", "held"). It lasts as long as no fault, kill,
+restart or membership change may have happened, and later observations find the same incarnations with the same counts
+of hints stored and of fallback reads.
 """
 
 from bisect import bisect_left, bisect_right
@@ -34,9 +34,9 @@ class Stretch:
 
 
 class Quiet:
-    """All quiet stretches of a run."""
+    """All quiet stretches of a run. With `through_changes` a membership change does not end one."""
 
-    def __init__(self, run: Run) -> None:
+    def __init__(self, run: Run, *, through_changes: bool = False) -> None:
         held = [each.seen["held"].time for each in run.settlements if each.by_inspection and "held" in each.seen]
         bases = [
             place
@@ -44,7 +44,8 @@ class Quiet:
             if (each.why == "start" or each.time in held) and _counters(each)
         ]
         self._stretches = [
-            _stretch(run, run.observations[begin:end]) for begin, end in pairwise([*bases, len(run.observations)])
+            _stretch(run, run.observations[begin:end], through_changes=through_changes)
+            for begin, end in pairwise([*bases, len(run.observations)])
         ]
         self._begins = [each.begin for each in self._stretches]
         self._timeline = run.timeline
@@ -82,17 +83,19 @@ class Quiet:
         return self._stretches[place] if place >= 0 else None
 
 
-def _stretch(run: Run, observations: Sequence[Observation]) -> Stretch:
+def _stretch(run: Run, observations: Sequence[Observation], *, through_changes: bool) -> Stretch:
     """From the first of these observations on; the others are all until the next converged cluster but one."""
     base = observations[0]
-    disturbed = run.timeline.touching(base.time, inf)
-    first = min(disturbed, key=lambda each: each.may_begin, default=None)
+    disturbed = [(each.may_begin, each.what) for each in run.timeline.touching(base.time, inf)]
+    if not through_changes:
+        disturbed += [(change.start, str(change)) for change in run.views.unsettled(base.time, inf)]
+    first, what = min(disturbed, default=(inf, ""))
     proven, moved = base.time, ""
     for later in observations[1:]:
         if moved := _difference(base, later):
             break
         proven = later.began
-    return Stretch(base.time, proven, moved, first.may_begin if first else inf, first.what if first else "")
+    return Stretch(base.time, proven, moved, first, what)
 
 
 def _counters(observation: Observation) -> dict[str, tuple[str, Counters]]:
@@ -103,13 +106,15 @@ def _counters(observation: Observation) -> dict[str, tuple[str, Counters]]:
 
 
 def _difference(base: Observation, later: Observation) -> str:
-    """What has moved, in a few words."""
+    """What has moved, in a few words. Who was not there counts from 0."""
     before, after = _counters(base), _counters(later)
-    for name, (incarnation, counters) in before.items():
-        if name not in after or after[name][0] != incarnation:
+    for name in before:
+        if name not in after or after[name][0] != before[name][0]:
             return f"{name} was restarted"
-        if after[name][1].hints_stored > counters.hints_stored:
+    for name, (_, counters) in after.items():
+        hints, reads = (before[name][1].hints_stored, before[name][1].fallback_reads) if name in before else (0, 0)
+        if counters.hints_stored > hints:
             return f"{name} stored a hint"
-        if after[name][1].fallback_reads > counters.fallback_reads:
+        if counters.fallback_reads > reads:
             return f"{name} counted a stand-in's reply to a Get"
     return ""

@@ -14,17 +14,18 @@ from ringcheck.judging.statements import Held, Statement
 from ringcheck.judging.verdict import Breach
 
 
-def judge_reads(run: Run, causality: Causality, oracle: Oracle) -> Iterator[Statement]:
-    """All Gets of one key, of which `oracle` has judged the converged states."""
-    told: set[tuple[str, str]] = set()
-    right = len([read for read in causality.reads if read.values])
-    for read in _suspects(causality, oracle):
-        breaches = [*_values(causality, read), *_returned_again(causality, read, oracle)]
-        for value, breach in breaches:
-            if (breach.requirement, value) not in told:
-                told.add((breach.requirement, value))
-                yield breach
-        right -= bool(breaches)
+def judge_reads(run: Run, causality: Causality, oracle: Oracle | None = None) -> Iterator[Statement]:
+    """All Gets of one key, of which `oracle` has judged the converged states; without one, the key has an alibi."""
+    right = len(causality.reads) - len(causality.fruitless)
+    if oracle is not None:
+        told: set[tuple[str, str]] = set()
+        for read in _suspects(causality, oracle):
+            breaches = [*_values(causality, read), *_returned_again(causality, read, oracle)]
+            for value, breach in breaches:
+                if (breach.requirement, value) not in told:
+                    told.add((breach.requirement, value))
+                    yield breach
+            right -= bool(breaches)
     yield Held("SIB-04", right)
     yield from _untouched(run, causality)
     yield from _served(run, causality)
@@ -94,7 +95,7 @@ def _untouched(run: Run, causality: Causality) -> Iterator[Statement]:
 
 def _served(run: Run, causality: Causality) -> Iterator[Statement]:
     """KV-02: whether every node has answered for this key, and none refused it."""
-    refused = [read for read in causality.reads if not read.ok and read.refused and run.is_valid(read)]
+    refused = [read for read in causality.fruitless if read.refused and run.is_valid(read)]
     for read in refused:
         actual = f"{words.named(read)} through {read.node} failed with {read.code}."
         yield _breach("KV-02", read, f"{read.node} serves every key, {words.value(read.key)} too.", actual)

@@ -20,9 +20,9 @@ def judge_recency(run: Run, quiet: Quiet) -> Iterator[Statement]:
         return
     held = 0
     for causality in run.keys.values():
-        if causality.ambiguous:
-            continue
         gets = quiet.gets(causality.reads)
+        if not gets or causality.ambiguous:
+            continue
         for quorum in sorted({get.quorum for get in gets}):
             reflection = Reflection(causality, run.n - quorum, run.disks)
             for get in (get for get in gets if get.quorum == quorum):

@@ -30,8 +30,10 @@ def _judge(run: Run, key: str, first: Observation, later: Observation) -> Iterat
     asked_all = [get for get in gets if get.quorum == run.n]
     if not gets or any(each.is_write for each in between):
         return
-    if not run.timeline.calm(first.began, later.time) or _stood_in(first, later):
-        yield Unclear("RR-01", "the stale replica may not have been met: a fault was in force, or a stand-in answered")
+    if not run.timeline.calm(first.began, later.time) or run.views.unsettled(first.began, later.time):
+        yield Unclear("RR-01", "the stale replica may not have been met: a fault was in force, or a view changed")
+    elif _stood_in(first, later):
+        yield Unclear("RR-01", "the stale replica may not have been met: a stand-in answered")
     elif not _states_differ(later, key):
         yield Held("RR-01")
     elif not asked_all:

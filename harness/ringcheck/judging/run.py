@@ -1,17 +1,17 @@
 """One history, arranged for the judges: operations by key, Settles, disturbances, observations."""
 
-from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
 from ringcheck import schedule as planned
-from ringcheck.history import DiskLost, Event, History, Observation
-from ringcheck.judging.causality import Causality
+from ringcheck.history import Description, DiskLost, Event, History, NodeUp, Observation
+from ringcheck.judging.causality import Causality, by_key
 from ringcheck.judging.disks import Disks
 from ringcheck.judging.operations import Operation, Operations, sort_out
 from ringcheck.judging.settlements import Settlement, settlements
 from ringcheck.judging.timeline import Timeline, timeline
+from ringcheck.judging.views import Views
 
 
 @dataclass(frozen=True)
@@ -21,11 +21,14 @@ class Run:
     `events` are all that are no part of an operation, in the order in which they were written.
     """
 
+    # The keys come first, and so are let go first: the operations are then freed in the order in which they were made,
+    # which takes a quarter of the time.
+    keys: Mapping[str, Causality]
     history: History
     operations: Operations
     events: Sequence[Event]
-    keys: Mapping[str, Causality]
     settlements: Sequence[Settlement]
+    views: Views
     timeline: Timeline
     observations: Sequence[Observation]
 
@@ -33,30 +36,39 @@ class Run:
     def of(cls, history: History) -> "Run":
         """Arrange a history."""
         operations, events = sort_out(history.events)
-        by_key: defaultdict[str, Operations] = defaultdict(dict)
-        for number, operation in operations.items():
-            by_key[operation.key][number] = operation
+        settled = settlements(events, operations)
+        views = Views.of(events, history.header.nodes, settled)
         return cls(
             history=history,
             operations=operations,
             events=events,
-            keys={key: Causality(each) for key, each in by_key.items()},
-            settlements=settlements(events, operations),
-            timeline=timeline(events, history.header.nodes),
+            keys=by_key(operations.values()),
+            settlements=settled,
+            views=views,
+            timeline=timeline(events, history.header.nodes, views.settled_without),
             observations=sorted(
                 (event for event in events if isinstance(event, Observation)), key=lambda event: event.began
             ),
         )
 
     @cached_property
+    def descriptions(self) -> Mapping[str, Description]:
+        """What each node said of itself, those included that were started later."""
+        later = {each.node: each.description for each in self.events if isinstance(each, NodeUp) and each.description}
+        return self.history.header.nodes | later
+
+    @cached_property
     def nodes(self) -> tuple[str, ...]:
-        """The ids of all nodes."""
-        return tuple(self.history.header.nodes)
+        """The ids of all nodes that ever ran."""
+        return tuple(self.descriptions)
 
     @cached_property
     def profiles(self) -> tuple[str, ...]:
-        """What any node declares, sorted."""
-        return tuple(sorted({name for each in self.history.header.nodes.values() for name in each.profiles}))
+        """What any node declares, sorted; on a mixed cluster, what all do."""
+        declared = [frozenset(each.profiles) for each in self.history.header.nodes.values()]
+        if self.configuration.mixed and declared:
+            return tuple(sorted(frozenset.intersection(*declared)))
+        return tuple(sorted(frozenset().union(*declared)))
 
     @cached_property
     def n(self) -> int:
@@ -67,7 +79,7 @@ class Run:
     def disks(self) -> Disks:
         """The disks that were destroyed."""
         return Disks(
-            (event for event in self.events if isinstance(event, DiskLost)),
+            (*(event for event in self.events if isinstance(event, DiskLost)), *self.views.losses()),
             {each.ended: self.n if each.by_inspection else 1 for each in self.settlements if self.at_rest(each)},
         )
 
@@ -87,12 +99,25 @@ class Run:
 
     def host(self, node: str) -> str:
         """The physical machine of `node`, as the schedule has it."""
-        ids, hosts = self.configuration.node_ids, self.configuration.hosts
-        return hosts[ids.index(node)] if hosts and node in ids else node
+        return self._hosts.get(node) or self.views.host(node)
+
+    @cached_property
+    def _hosts(self) -> Mapping[str, str]:
+        """Node → its physical machine, where the schedule names machines."""
+        return dict(zip(self.configuration.node_ids, self.configuration.hosts, strict=False))
+
+    def hosts(self, nodes: Iterable[str]) -> frozenset[str]:
+        """The physical machines of `nodes`."""
+        return frozenset(map(self.host, nodes))
+
+    def answering(self, settlement: Settlement) -> tuple[str, ...]:
+        """The nodes that owe an answer to the final reads of a Settle: whoever is a member for certain."""
+        members = self.views.certain(settlement.ended, settlement.ended)
+        return tuple(node for node in self.nodes if node in members)
 
     def request_timeout_s(self, node: str) -> float:
         """The request time-out that `node` declares."""
-        return self.history.header.nodes[node].request_timeout_ms / 1000
+        return self.descriptions[node].request_timeout_ms / 1000
 
     def at_rest(self, settlement: Settlement) -> bool:
         """Whether a Settle ended in a converged state, with no message of a fault left on its way for certain."""
@@ -102,6 +127,10 @@ class Run:
     def steps(self) -> Mapping[int, planned.Operation]:
         """The schedule's operations by id."""
         return {step.id: step for step in self.history.header.schedule.operations()}
+
+    def is_clients(self, operation: Operation) -> bool:
+        """Whether a client asked for it, and not the harness in the place of a member."""
+        return not getattr(self.steps.get(operation.id), "as_peer", "")
 
     def is_valid(self, operation: Operation) -> bool:
         """Whether what was asked is within the contract, so that no node may refuse it for its form."""

@@ -5,6 +5,7 @@ from math import inf
 from operator import attrgetter
 
 from ringcheck.judging import words
+from ringcheck.judging.alibis import alibis
 from ringcheck.judging.causality import Causality, Superseded
 from ringcheck.judging.charging import charge, disagreement
 from ringcheck.judging.disks import How
@@ -12,6 +13,7 @@ from ringcheck.judging.operations import Operation
 from ringcheck.judging.oracle import ConvergedState, Defect, Oracle, Wrong
 from ringcheck.judging.reads import judge_reads
 from ringcheck.judging.run import Run
+from ringcheck.judging.settlements import Settlement
 from ringcheck.judging.statements import Held, Statement, Unclear
 from ringcheck.judging.verdict import Breach
 from ringcheck.judging.waiting import Waiting
@@ -25,6 +27,8 @@ LOSSES: Mapping[str, How] = {"DUR-03": "wiped", "DUR-04": "rolled back"}
 def judge_safety(run: Run) -> Iterator[Statement]:
     """DUR-01 to DUR-04, SIB-01 to SIB-04 and KV-14, KV-01, KV-02 of every key, and agreement of the final reads."""
     judged = (*JUDGED_AT_CONVERGENCE, *(name for name, how in LOSSES.items() if run.disks.destroyed(0.0, inf, how)))
+    if run.views.effective:
+        judged += ("MEM-02",)
     for settlement in run.settlements:
         if not settlement.converged:
             reason = f"the cluster did not converge in settle {settlement.index + 1}"
@@ -33,7 +37,12 @@ def judge_safety(run: Run) -> Iterator[Statement]:
         else:
             continue
         yield from (Unclear(requirement, reason) for requirement in judged)
+    cleared = alibis(run)
     for key, causality in run.keys.items():
+        if (alibi := cleared.get(key)) is not None:
+            yield from alibi.held(run)
+            yield from judge_reads(run, causality)
+            continue
         keeper = KeyJudge(run, key, causality)
         if causality.ambiguous:
             yield from (Unclear(each, f"key {words.value(key)}: {causality.ambiguous}") for each in judged)
@@ -54,6 +63,7 @@ class KeyJudge:
         acknowledged = [write for write in causality.writes if write.ok]
         self._undisturbed = Waiting(acknowledged)
         self._unkilled = Waiting(acknowledged)
+        self._unmoved = Waiting(acknowledged)
         stop = attrgetter("stop")
         losses = LOSSES if run.disks.ever_destroyed else ()
         self._kept = {name: Waiting(sorted(acknowledged, key=stop), stop) for name in losses}
@@ -67,7 +77,7 @@ class KeyJudge:
             answers = settlement.finals.get(self._key, {})
             if not self._run.at_rest(settlement) or not answers:
                 continue
-            for node in (node for node in self._run.nodes if node not in answers):
+            for node in (node for node in self._run.answering(settlement) if node not in answers):
                 yield Unclear("DUR-01", f"{node} answered no final read of {words.value(self._key)}")
             state = ConvergedState(settlement.ended, answers)
             defects = list(self.oracle.judge(state))
@@ -75,6 +85,7 @@ class KeyJudge:
             yield from (self._breach(defect) for defect in defects)
             yield from self._disagreement(state)
             yield from self._held(state)
+            yield from self._moved(settlement, state)
 
     def _breach(self, defect: Defect) -> Breach:
         put, state = defect.put, defect.state
@@ -85,7 +96,7 @@ class KeyJudge:
         return Breach(
             requirement=charge(defect, self._run, self._causality),
             expected=_expected(defect),
-            actual=_actual(defect, self._run.nodes),
+            actual=_actual(defect, tuple(defect.state.answers)),
             key=self._key,
             operations=tuple(each.id for each in sorted(set(story), key=lambda each: (each.start, each.id))),
             nodes=defect.nodes,
@@ -128,6 +139,12 @@ class KeyJudge:
         yield Held("SIB-03", still_gone + len(superseded & self._deleted_under_fault.ids))
         yield Held("KV-14", sum([put.refused for put in newly_gone.values() if not put.ok]))
 
+    def _moved(self, settlement: Settlement, state: ConvergedState) -> Iterator[Held]:
+        """MEM-02: every write so far that came through a change that the last convergence had not seen."""
+        views, since = self._run.views, self._run.converged_before(settlement.began)
+        if any(change.ok for change in views.unsettled(since, settlement.began)):
+            yield Held("MEM-02", self._count(self._unmoved, state.time, state))
+
     def _count(self, waiting: Waiting, happened: float, state: ConvergedState) -> int:
         """Count, once each, the writes effective for certain since which something has happened."""
         ripe, accused = waiting.take(happened, state.time), self._accused
@@ -167,7 +184,7 @@ def _expected(defect: Defect) -> str:
 
 
 def _actual(defect: Defect, nodes: tuple[str, ...]) -> str:
-    everywhere = set(defect.nodes) == set(nodes)
+    everywhere = set(defect.nodes) >= set(nodes)
     who = "every node" if everywhere else words.nodes(defect.nodes)
     what = words.values(put.value or "" for put in defect.remaining)
     return f"In the converged state of {words.at(defect.state.time)} {who} returned {what}."

@@ -5,12 +5,14 @@ holds for the others.
 """
 
 from bisect import bisect_left, bisect_right
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import partial
 from math import inf, isfinite
 
 from ringcheck.judging.groups import largest_group, mutual_reach, reach_under
+from ringcheck.judging.operations import Operation
 from ringcheck.judging.timeline import Disturbance, Timeline
+from ringcheck.judging.views import Views
 from ringcheck_chaos.faults import CLIENT
 
 
@@ -21,17 +23,21 @@ class Situation:
     cut        a link of it was cut, or a node down
     steady     for certain nothing changed among the nodes since `begin`, and it is known what works
     critical   something is to be said of an operation that was answered OK, too
+
+    Where `views` are given, nodes count as together only while all have one view for certain, as members of it.
     """
 
-    def __init__(self, timeline: Timeline, begin: float, start: float, stop: float) -> None:
+    def __init__(self, timeline: Timeline, begin: float, start: float, stop: float, views: Views | None = None) -> None:
         touching = timeline.touching(begin, stop)
         throughout = [each for each in touching if each.blocking and each.surely_throughout(start, stop)]
         self.disturbed = bool(touching)
         self.cut = any(each.blocking for each in touching)
         self.steady = begin >= 0 and all(_unchanging(each, begin, stop) for each in touching)
         self.critical = bool(throughout) or (self.steady and self.disturbed)
-        self._together = Remembered(partial(largest_group, reach=reach_under(timeline.nodes, touching)))
-        self._connected = Remembered(partial(mutual_reach, reach=reach_under(timeline.nodes, throughout)))
+        present = timeline.present(start, stop)
+        agreed = present if views is None else _agreed(views, present, begin, stop)
+        self._together = Remembered(partial(largest_group, reach=reach_under(agreed, touching)))
+        self._connected = Remembered(partial(mutual_reach, reach=reach_under(present, throughout)))
         self._shaken_since_begin = _shaken(touching)
         self._shaken_since_start = _shaken(each for each in touching if each.possibly_within(start, stop))
 
@@ -55,15 +61,33 @@ class Situation:
 class Situations:
     """The situations of operations that are owed since `lead_s` before they began."""
 
-    def __init__(self, timeline: Timeline, lead_s: float) -> None:
+    def __init__(self, timeline: Timeline, lead_s: float, views: Views | None = None) -> None:
         moments = {moment for each in timeline.disturbances for moment in each.moments()}
+        moments |= {moment for life in timeline.lives.values() for moment in life}
+        moments |= set(views.moments) if views else set()
         self._moments = sorted(moment for moment in {0.0, *moments} if isfinite(moment))
         self._timeline = timeline
+        self._views = views
         self._lead_s = lead_s
         self._found: dict[tuple[int, int, int], Situation] = {}
         self._last: Situation | None = None
         self._after_begin = self._after_start = self._after_stop = inf
         self._before_begin = self._before_start = self._before_stop = -inf
+
+    def striking(self, operations: Iterable[Operation]) -> Iterator[tuple[Operation, Situation]]:
+        """The operations of which something may be to say: not those answered OK while nothing critical went on.
+
+        While nothing was disturbed, one comparison of its start and its stop settles an operation.
+        """
+        calm_after, calm_before, lead_s = inf, -inf, self._lead_s
+        for operation in operations:
+            if operation.ok and calm_after < operation.start - lead_s and operation.stop < calm_before:
+                continue
+            situation = self.of(operation.start, operation.stop)
+            if situation.critical or not operation.ok:
+                yield operation, situation
+            elif not situation.disturbed:
+                calm_after, calm_before = self._after_begin, self._before_stop
 
     def of(self, start: float, stop: float) -> Situation:
         """The situation of an operation."""
@@ -76,7 +100,7 @@ class Situations:
         ):
             key = self._place(begin), self._place(start), self._place(stop)
             if key not in self._found:
-                self._found[key] = Situation(self._timeline, begin, start, stop)
+                self._found[key] = Situation(self._timeline, begin, start, stop, self._views)
             self._last = self._found[key]
             self._after_begin, self._before_begin = self._around(begin)
             self._after_start, self._before_start = self._around(start)
@@ -105,6 +129,14 @@ class Remembered(dict[str, frozenset[str]]):
 
     def __missing__(self, node: str) -> frozenset[str]:
         return self.setdefault(node, self._find(node))
+
+
+def _agreed(views: Views, present: Sequence[str], begin: float, stop: float) -> Sequence[str]:
+    """The members of the one view that all of `present` have from `begin` to `stop`; nobody while views change."""
+    if views.unsettled(begin, stop):
+        return ()
+    members = views.certain(begin, stop)
+    return [node for node in present if node in members]
 
 
 def _unchanging(each: Disturbance, begin: float, stop: float) -> bool:

@@ -5,7 +5,7 @@ force for certain; outside the outer two it was not. Judges ask for the side tha
 """
 
 from bisect import bisect_right
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import accumulate
@@ -63,10 +63,19 @@ class Disturbance:
 
 
 class Timeline:
-    """All disturbances of a history, found by the stretch of time that they touch."""
+    """All disturbances of a history, found by the stretch of time that they touch.
 
-    def __init__(self, disturbances: Iterable[Disturbance], nodes: Iterable[str]) -> None:
+    lives  node → from its first start until it was gone for good, of those that were not there all the time
+    """
+
+    def __init__(
+        self,
+        disturbances: Iterable[Disturbance],
+        nodes: Iterable[str],
+        lives: Mapping[str, tuple[float, float]] | None = None,
+    ) -> None:
         self.nodes = tuple(nodes)
+        self.lives = lives or {}
         self.disturbances: Sequence[Disturbance] = sorted(disturbances, key=lambda each: each.may_begin)
         self._begins = [each.may_begin for each in self.disturbances]
         self._latest_end = list(accumulate((each.ended for each in self.disturbances), max))
@@ -80,6 +89,12 @@ class Timeline:
             if self.disturbances[place].ended >= start:
                 found.append(self.disturbances[place])
         return tuple(reversed(found))
+
+    def present(self, start: float, stop: float) -> tuple[str, ...]:
+        """The nodes that were there at some moment from `start` to `stop`, up or down."""
+        if not self.lives:
+            return self.nodes
+        return tuple(node for node in self.nodes if self._begin(node) <= stop and start < self._end(node))
 
     def calm(self, start: float, stop: float) -> bool:
         """Whether for certain nothing was disturbed from `start` to `stop`."""
@@ -118,15 +133,32 @@ class Timeline:
         found = []
         for last in outages:
             down = [each for each in outages if each.surely_throughout(last.begun, last.begun)]
-            if {each.node for each in down} == set(self.nodes):
+            if {each.node for each in down} >= set(self.present(last.begun, last.begun)):
                 found.append((min(each.may_begin for each in down), last.begun))
         return found
 
+    def _begin(self, node: str) -> float:
+        return self.lives[node][0] if node in self.lives else -inf
 
-def timeline(events: Sequence[Event], nodes: Iterable[str]) -> Timeline:
-    """The disturbances that a history tells of in a cluster of `nodes`."""
-    names = tuple(nodes)
-    return Timeline([*_faults(events, names), *_outages(events), *_losses(events)], names)
+    def _end(self, node: str) -> float:
+        return self.lives[node][1] if node in self.lives else inf
+
+
+def timeline(
+    events: Sequence[Event], nodes: Iterable[str], settled_without: Callable[[str, float], float] = lambda *_: inf
+) -> Timeline:
+    """The disturbances that a history tells of in a cluster that begins with `nodes`.
+
+    `settled_without`: when, after a moment, a node that is down is missed by nobody any more (see `Views`).
+    """
+    started = {event.node: event.began for event in reversed(events) if isinstance(event, NodeUp)}
+    initial = tuple(nodes)
+    joiners = {node: began for node, began in started.items() if node not in initial}
+    names = (*initial, *sorted(joiners))
+    outages = list(_outages(events, settled_without))
+    gone = {each.node: each.ended for each in outages if each.ends == inf and each.ended < inf}
+    lives = {node: (joiners.get(node, -inf), gone.get(node, inf)) for node in joiners.keys() | gone.keys()}
+    return Timeline([*_faults(events, names), *outages, *_losses(events)], names, lives)
 
 
 def _faults(events: Sequence[Event], nodes: tuple[str, ...]) -> Iterable[Disturbance]:
@@ -156,7 +188,7 @@ def _aftermath_s(fault: Fault) -> float:
     return fault.delay_ms / 1000 if isinstance(fault, MessageFault) else 0.0
 
 
-def _outages(events: Sequence[Event]) -> Iterable[Disturbance]:
+def _outages(events: Sequence[Event], settled_without: Callable[[str, float], float]) -> Iterable[Disturbance]:
     down: dict[str, NodeDown] = {}
     for event in events:
         match event:
@@ -166,7 +198,8 @@ def _outages(events: Sequence[Event]) -> Iterable[Disturbance]:
                 gone = down.pop(node)
                 yield Disturbance(gone.began, gone.time, event.began, event.time, _outage(gone), node=node)
     for node, gone in down.items():
-        yield Disturbance(gone.began, gone.time, inf, inf, _outage(gone), node=node)
+        missed_until = settled_without(node, gone.time)
+        yield Disturbance(gone.began, gone.time, inf, missed_until, _outage(gone), node=node)
 
 
 def _outage(gone: NodeDown) -> str:

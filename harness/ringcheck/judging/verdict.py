@@ -32,13 +32,14 @@ class Finding(msgspec.Struct, frozen=True, kw_only=True):
     """What one history says of one requirement.
 
     `held` counts how often its interesting event was seen and all was well; `unclear` says why an event that might
-    have counted did not.
+    have counted did not; `remarks` what a reader should know of how it was seen.
     """
 
     requirement: str
     held: int = 0
     breaches: tuple[Breach, ...] = ()
     unclear: tuple[str, ...] = ()
+    remarks: tuple[str, ...] = ()
 
 
 class Judgement(msgspec.Struct, frozen=True, kw_only=True):
@@ -65,13 +66,14 @@ class Charge(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Verdict(msgspec.Struct, frozen=True, kw_only=True):
-    """What a whole run says of one requirement; `reasons` explain inconclusive and skipped."""
+    """What a whole run says of one requirement; `reasons` explain inconclusive and skipped, `remarks` the others."""
 
     requirement: str
     status: Status
     held: int = 0
     charges: tuple[Charge, ...] = ()
     reasons: tuple[str, ...] = ()
+    remarks: tuple[str, ...] = ()
 
 
 def combine(requirement: str, profile: str, judgements: Iterable[tuple[str, Judgement]]) -> Verdict:
@@ -86,6 +88,7 @@ def combine(requirement: str, profile: str, judgements: Iterable[tuple[str, Judg
         return Verdict(requirement=requirement, status="skipped", reasons=(f"the target does not declare {profile}",))
     charges: list[Charge] = []
     reasons: list[str] = []
+    remarks: list[str] = []
     held = 0
     for path, judgement in everything:
         finding = judgement.findings.get(requirement)
@@ -95,6 +98,7 @@ def combine(requirement: str, profile: str, judgements: Iterable[tuple[str, Judg
             held += finding.held
             charges += [Charge(breach=breach, history=path) for breach in finding.breaches]
             reasons += finding.unclear
+            remarks += finding.remarks
         if judgement.broke:
             reasons.append(f"{judgement.schedule} stopped early: {judgement.broke}")
     status: Status = "fail" if charges else "pass" if held else "inconclusive"
@@ -106,6 +110,7 @@ def combine(requirement: str, profile: str, judgements: Iterable[tuple[str, Judg
         held=held,
         charges=tuple(charges),
         reasons=tuple(dict.fromkeys(reasons)) if status == "inconclusive" else (),
+        remarks=tuple(dict.fromkeys(remarks)) if status != "inconclusive" else (),
     )
 
 

@@ -1,8 +1,10 @@
 """The console on which all reports are printed."""
 
 import contextlib
+import io
 import os
 import sys
+from typing import IO, BinaryIO
 
 from rich.console import Console
 
@@ -16,20 +18,21 @@ class ReportConsole(Console):
     def on_broken_pipe(self) -> None:
         """Called by rich; its own way would be to exit with 1, which says that a MUST is broken."""
         self.quiet = True
-        silence_output()
+        silence_output(self.file)
 
 
-def make_console() -> Console:
-    """Standard output as wide as the terminal; without one, plain and of a fixed width."""
-    console = ReportConsole(highlight=False, markup=False, emoji=False)
+def make_console(output: BinaryIO | None = None) -> Console:
+    """Standard output, or another, as wide as the terminal; without one, plain and of a fixed width."""
+    file = io.TextIOWrapper(output, sys.stdout.encoding, "replace", write_through=True) if output else None
+    console = ReportConsole(file=file, highlight=False, markup=False, emoji=False)
     if console.is_terminal:
         return console
-    return ReportConsole(highlight=False, markup=False, emoji=False, width=PLAIN_WIDTH)
+    return ReportConsole(file=file, highlight=False, markup=False, emoji=False, width=PLAIN_WIDTH)
 
 
-def silence_output() -> None:
-    """Let what is still written to standard output go nowhere, and not even at the end fail."""
+def silence_output(output: IO[str] | None = None) -> None:
+    """Let what is still written to standard output, or another, go nowhere, and not even at the end fail."""
     with contextlib.suppress(OSError, ValueError):
         nowhere = os.open(os.devnull, os.O_WRONLY)
-        os.dup2(nowhere, sys.stdout.fileno())
+        os.dup2(nowhere, (output or sys.stdout).fileno())
         os.close(nowhere)

@@ -23,10 +23,11 @@ from ringcheck.exploring.tally import Tally, is_grave, key_of
 from ringcheck.exploring.trial import SOURCE
 from ringcheck.judging import words
 from ringcheck.outcome import BREACH, BROKE, CONFORMS, INCONCLUSIVE, INTERRUPTED
-from ringcheck.reports.findings import seed_command, tell_finding, tell_schedule, title
+from ringcheck.reports.findings import WITHHELD, commands, row, seed_command, tell_finding, tell_schedule, title
+from ringcheck.reports.folding import fold
 from ringcheck.reports.pace import Pace, rows
 from ringcheck.reports.printable import printable
-from ringcheck.reports.terminal import event_table, verdict_table
+from ringcheck.reports.terminal import NARROW, event_table, print_verdict_lines, verdict_table
 
 CONCLUSIONS = {
     CONFORMS: "nothing found",
@@ -62,7 +63,7 @@ class ExplorationReport:
                 came = f"{title(alarm)} again" if alarm else "none fails any more"
                 self._print(f"saved    {words.times(schedules, 'example')} tried first: {came}")
             case Drawn(seed=seed, schedule=schedule, history=history):
-                self._print(f"history  {history}")
+                self._print(f"history  {history}", whole=True)
                 self._print(f"\nWhat seed {seed} does", "bold")
                 self._print("\n".join(tell_schedule(schedule)))
             case Progress(tally=tally):
@@ -88,14 +89,14 @@ class ExplorationReport:
         parts = [f"ringcheck {began.ringcheck}", "explore", workers, where]
         parts += [] if began.single else [" and ".join(budget) + " at most"]
         self._print(" · ".join(parts), "bold")
-        self._print(f"core     {began.core}")
+        self._print(f"core     {began.core}", whole=True)
         if began.source != SOURCE:
-            self._print(f"source   {began.source}")
+            self._print(f"source   {began.source}", whole=True)
         if began.only:
             self._print(f"only     {', '.join(began.only)}")
         if began.resumed is not None:
             self._print(f"resumed  after {words.times(began.resumed, 'seed')}")
-        self._print(f"results  {began.folder}")
+        self._print(f"results  {began.folder}", whole=True)
 
     def _ended(self, outcome: Outcome) -> None:
         assert self._began is not None
@@ -104,7 +105,10 @@ class ExplorationReport:
         if tally.seeds:
             found = coverage.verdicts(tally, outcome.only)
             found = tuple(each for each in found if not single or each.status != "inconclusive")
-            self._console.print(verdict_table(found))
+            if self._console.width < NARROW:
+                print_verdict_lines(self._console, found)
+            else:
+                self._console.print(verdict_table(found))
         if tally.events:
             self._print("\nWhat happened", "bold")
             self._console.print(event_table(coverage.events(tally)))
@@ -122,7 +126,8 @@ class ExplorationReport:
             self._print("\nWhat broke", "bold")
         for problem in outcome.problems:
             self._print(textwrap.indent(problem, "  "), "yellow")
-        self._print(conclusion(outcome, self._began), "bold")
+        self._print(conclusion(outcome), "bold")
+        self._print(f"histories: {self._began.folder}/histories", "bold", whole=True)
 
     def _never(self, outcome: Outcome) -> None:
         tally = outcome.tally
@@ -133,20 +138,25 @@ class ExplorationReport:
     def _failure(self, finding: Finding, tally: Tally) -> None:
         assert self._began is not None
         grave = is_grave(finding.alarm)
-        head = ("\nFAIL ", "bold red") if grave else ("\nWARNING ", "yellow")
-        text = tell_finding(finding, self._began, tally.groups.get(key_of(finding.alarm)))
-        self._console.print(Text.assemble(head, printable(text)), soft_wrap=True)
+        text = tell_finding(finding, tally.groups.get(key_of(finding.alarm)))
+        head = f"\n{'FAIL' if grave else 'WARNING'} "
+        told = Text(self._folded(head + printable(text)))
+        told.stylize("bold red" if grave else "yellow", 0, len(head))
+        self._console.print(told, soft_wrap=True)
+        for line in commands(finding, self._began):
+            self._print(line, whole=WITHHELD not in line)
 
     def _difference(self, differed: Differed) -> None:
         assert self._began is not None
         self._print("\nNOT DETERMINISTIC", "bold red")
         self._print(
             f"  Seed {differed.seed} was tried twice, and its histories differ from line {differed.line} on.\n"
-            "  A core that reads a clock, draws numbers of its own or goes by the order of a set does that.\n"
-            f"  once    {differed.histories[0]}\n"
-            f"  again   {differed.histories[1]}\n"
-            f"  the seed again   {seed_command(differed.seed, self._began)}"
+            "  A core that reads a clock, draws numbers of its own or goes by the order of a set does that."
         )
+        once, again = differed.histories
+        self._print(row("once", once), whole=True)
+        self._print(row("again", again), whole=True)
+        self._print(row("the seed again", seed_command(differed.seed, self._began)), whole=True)
 
     def _others(self, outcome: Outcome) -> None:
         """Causes that are not told, or were by an earlier session, and breaches that nobody asked about."""
@@ -158,19 +168,25 @@ class ExplorationReport:
             self._print("\nAlso found", "bold")
         for group in untold:
             again = seed_command(group.seeds[0], self._began)
-            self._print(f"  {title(group.alarm)}, {words.times(group.count, 'seed')}: {again}", "yellow")
+            self._print(f"  {title(group.alarm)}, {words.times(group.count, 'seed')}: {again}", "yellow", whole=True)
         unasked = sorted(name for name in tally.broken if outcome.only and name not in outcome.only)
         if unasked:
             self._print(f"\nSeen on the way, though not selected: breaches of {', '.join(unasked)}.", "yellow")
         if tally.uncounted:
             self._print(f"\n{words.times(tally.uncounted, 'more seed')} failed by ever new causes.", "yellow")
 
-    def _print(self, text: str, style: str = "") -> None:
-        self._console.print(Text(printable(text), style), soft_wrap=True)
+    def _print(self, text: str, style: str = "", *, whole: bool = False) -> None:
+        """Print prose, or what somebody may want to copy, which has to stay `whole`."""
+        text = printable(text)
+        self._console.print(Text(text if whole else self._folded(text), style), soft_wrap=True)
+
+    def _folded(self, text: str) -> str:
+        """As wide as the terminal; whoever reads a file or a pipe has lines as they are."""
+        return fold(text, self._console.width) if self._console.is_terminal else text
 
 
-def conclusion(outcome: Outcome, began: Began) -> str:
-    """The last lines: what it comes to, in how long, and how to have it again."""
+def conclusion(outcome: Outcome) -> str:
+    """The last line but one: what it comes to, in how long, and where to go on."""
     tally = outcome.tally
     what = CONCLUSIONS.get(outcome.exit_code, "broke")
     if outcome.differences and outcome.exit_code == BROKE:
@@ -182,7 +198,4 @@ def conclusion(outcome: Outcome, began: Began) -> str:
     ]
     seeds = f"{tally.seeds:,} seeds" if tally.seeds != 1 else "1 seed"
     work = ", ".join([seeds, *filter(None, counts)])
-    return (
-        f"\n{what}: {work} · {outcome.seconds:.1f} s · next seed {outcome.following} · exit {outcome.exit_code}\n"
-        f"histories: {began.folder}/histories"
-    )
+    return f"\n{what}: {work} · {outcome.seconds:.1f} s · next seed {outcome.following} · exit {outcome.exit_code}"

@@ -17,15 +17,16 @@ from ringcheck.schedule import Schedule, beyond_live
 from ringcheck.simulation.loading import REFERENCE
 
 COLUMN = 24
+WITHHELD = "not offered, since no live cluster can be made to do this: "
+"""Begins what is said where a command might be: words, which may be folded."""
 
 
-def tell_finding(finding: Finding, began: Began, group: Group | None) -> str:
-    """All of it, in plain text. `group` is what the seeds say of its cause."""
+def tell_finding(finding: Finding, group: Group | None) -> str:
+    """All of it but the commands, in plain text. `group` is what the seeds say of its cause."""
     sections = [
         _story(finding),
         "\n".join(_counted(finding, group)),
         "\n".join(_schedule(finding)) if finding.schedule else "",
-        "\n".join(commands(finding, began)),
     ]
     return "\n".join(section for section in sections if section)
 
@@ -88,17 +89,17 @@ def commands(finding: Finding, began: Began) -> Iterator[str]:
     """How to go on from here. What no live world can carry out is not offered for one."""
     if finding.history:
         path = shlex.quote(finding.history)
-        yield _row("check it again", f"ringcheck check {path}")
-        yield _row("replay in simulation", f"ringcheck replay {path}")
+        yield row("check it again", f"ringcheck check {path}")
+        yield row("replay in simulation", f"ringcheck replay {path}")
         beyond = beyond_live(finding.schedule) if finding.schedule else ""
         if beyond:
-            yield _row("on real processes", f"not offered, since no live cluster can be made to do this: {beyond}")
+            yield row("on real processes", f"{WITHHELD}{beyond}")
         else:
-            yield _row("on real processes", f"ringcheck replay {path} --live [-- COMMAND … {{config}}]")
+            yield row("on real processes", f"ringcheck replay {path} --live [-- COMMAND … {{config}}]")
     if finding.seed is not None:
-        yield _row("the seed again", seed_command(finding.seed, began))
+        yield row("the seed again", seed_command(finding.seed, began))
     if finding.original:
-        yield _row("before shrinking", finding.original)
+        yield row("before shrinking", finding.original)
 
 
 def seed_command(seed: int, began: Began) -> str:
@@ -108,5 +109,6 @@ def seed_command(seed: int, began: Began) -> str:
     return shlex.join(["ringcheck", "explore", *core, *source, "--seed", str(seed)])
 
 
-def _row(what: str, command: str) -> str:
+def row(what: str, command: str) -> str:
+    """A line of what one may do, and how; or of what there is, and where."""
     return f"  {what:<{COLUMN - 2}}{command}"

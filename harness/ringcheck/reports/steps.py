@@ -9,17 +9,23 @@ from ringcheck.schedule import (
     Configuration,
     CrashAfter,
     Delete,
+    Disturb,
     Elapse,
     ExpectAnswer,
     ExpectSettled,
     Get,
     Heal,
     Inject,
+    Join,
     Kill,
+    Leave,
+    MembershipChange,
     Observe,
     Operation,
     Put,
+    Remove,
     Restart,
+    Retire,
     RollBack,
     Schedule,
     Settle,
@@ -84,6 +90,12 @@ def tell_step(step: Step, configuration: Configuration, faults: dict[int, str]) 
         case RollBack(nodes=nodes):
             got = _have(nodes, "gets back the last copy of its disk", "get back the last copies of their disks")
             return f"{_all(nodes)} {_are(nodes)} killed and {got}."
+        case Join() | Leave() | Remove():
+            return _change(step)
+        case Retire(nodes=nodes):
+            return f"Once drained, {_all(nodes)} {_are(nodes)} stopped for good."
+        case Disturb(node=node, source=source):
+            return f"In the place of {source} the harness talks nonsense to {node}."
         case Elapse():
             return _elapse(step, configuration)
         case Observe():
@@ -108,7 +120,23 @@ def _operation(step: Operation) -> str:
             deed, quorum = f"deletes {key}", _w(step.w)
     context = "" if isinstance(step, Get) else _context(step)
     rest = ", and waits for the answer." if step.wait else "."
+    if isinstance(step, Put) and step.as_peer:
+        context += f", as {step.as_peer} forwards it, several times"
     return f"Client {step.client} {deed} through {step.node}{quorum}{context} (#{step.id}){rest}"
+
+
+def _change(step: MembershipChange) -> str:
+    match step:
+        case Join(node=node, weight=weight, host=host):
+            placed = f", host {host}" if host else ""
+            weighed = f", weight {weight}" if weight != 1 else ""
+            deed = f"{node} starts and joins{weighed}{placed}"
+        case Leave(node=node):
+            deed = f"{node} is told to leave"
+        case Remove(node=node):
+            deed = f"{node} is removed"
+    rest = ", and the operator waits for the answer." if step.wait else "."
+    return f"{deed}, asked of {step.through or 'the first member that runs'}{rest}"
 
 
 def _context(step: Put | Delete) -> str:

@@ -135,10 +135,10 @@ def print_verdict_lines(console: Console, verdicts: tuple[Verdict, ...]) -> None
 
 
 def _reasons(verdict: Verdict) -> tuple[str, ...]:
-    """Why nothing was verified, in a line."""
+    """Why nothing was verified, in a line; else what should be known of how it was seen."""
     if verdict.status in {"inconclusive", "skipped"} and verdict.reasons:
         return (f"{verdict.status}: {printable('; '.join(verdict.reasons[:3]))}",)
-    return ()
+    return tuple(printable(remark) for remark in verdict.remarks[:2])
 
 
 def event_table(events: dict[str, int]) -> Table:

@@ -14,14 +14,14 @@ from ringcheck.schedule import Configuration
 from ringcheck.simulation.chance import Chance
 from ringcheck.simulation.clock import Scheduler
 from ringcheck.simulation.core import Caller, Kit
-from ringcheck.simulation.network import Network
-from ringcheck.simulation.node import CoreFailedError, Outcome, Request, SimulatedNode
+from ringcheck.simulation.network import LEAST_DELAY_S, Network
+from ringcheck.simulation.node import UNREACHABLE, CoreFailedError, Heard, Order, Outcome, Request, SimulatedNode
 from ringcheck_chaos.faults import CLIENT, ClockSkew, DiskErrors, Fault, MessageFault, NetworkFault
 
 ADDRESS = "127.0.0.1:1"
 """Every node's, in a world without addresses; NodeConfig wants one."""
 DEFINITE_CODES = frozenset(code.name for code in DEFINITE)
-UNREACHABLE = "The node cannot be reached."
+NO_ANSWER = Outcome("DEADLINE_EXCEEDED", "No answer came.")
 
 Done = Callable[[Answer], None]
 
@@ -65,7 +65,7 @@ class Clients:
     def failed(self, peer: str, requests: Sequence[int], *, sent: bool) -> None:  # noqa: ARG002 - as End has it
         """See End."""
         for request in requests:
-            self._end(request, Failure("UNAVAILABLE", UNREACHABLE, False))
+            self._end(request, Failure(UNREACHABLE.code, UNREACHABLE.message, False))
 
     def _end(self, number: int, answer: Answer) -> None:
         if done := self._open.pop(number, None):
@@ -83,18 +83,18 @@ class Clients:
         self._woken_at = None
         while self._deadlines and (self._deadlines[0][0] <= moment or self._deadlines[0][1] not in self._open):
             _, number = heappop(self._deadlines)
-            self._end(number, Failure("DEADLINE_EXCEEDED", "No answer came.", False))
+            self._end(number, Failure(NO_ANSWER.code, NO_ANSWER.message, False))
         self._wake()
 
 
 class SimulatedCluster:
-    """Nodes n1, n2 and so on of one kit, all running.
+    """Nodes n1, n2 and so on of one kit, all running, and `joiners`, which are not started yet.
 
     Raises TargetError when what they say of themselves breaks the contract, CoreFailedError, at any time, when a core
     raises an exception.
     """
 
-    def __init__(self, kit: Kit, configuration: Configuration, seed: int) -> None:
+    def __init__(self, kit: Kit, configuration: Configuration, seed: int, joiners: Sequence[str] = ()) -> None:
         self.configuration = configuration
         self.scheduler = Scheduler()
         self.chance = Chance(seed)
@@ -102,19 +102,33 @@ class SimulatedCluster:
         self.on_death: Callable[[str], None] | None = None
         """Told of every node that dies."""
         self.descriptions: dict[str, Description] = {}
+        """What each node says of itself that has ever been started."""
         self.nodes: dict[str, SimulatedNode] = {}
         self._clients = Clients(self.scheduler)
-        for name in configuration.node_ids:
-            config = node_config(name, configuration, address=ADDRESS, address_book={}, data=Path())
-            self.descriptions[name] = read_description(_description(kit, config), name, configuration)
+        self._kit = kit
+        self._configs: dict[str, NodeConfig] = {}
+        for name in (*configuration.node_ids, *joiners):
+            config = self._configs[name] = node_config(
+                name, configuration, address=ADDRESS, address_book={}, data=Path()
+            )
+            if name not in joiners:
+                self._describe(name)
             self.nodes[name] = SimulatedNode(
                 config, kit, scheduler=self.scheduler, chance=self.chance, on_death=self._died
             )
         self.network = Network(self.scheduler, self.chance, {CLIENT: self._clients, **self.nodes})
         for node in self.nodes.values():
             node.connect(self.network)
-        for node in self.nodes.values():
-            node.start()
+        for name in configuration.node_ids:
+            self.nodes[name].start()
+
+    def start(self, name: str) -> Description | None:
+        """Start a node; at the first start of one that is to join, what it says of itself."""
+        new = name not in self.descriptions
+        if new:
+            self._describe(name)
+        self.nodes[name].start()
+        return self.descriptions[name] if new else None
 
     @property
     def running(self) -> list[SimulatedNode]:
@@ -132,8 +146,33 @@ class SimulatedCluster:
 
     def ask(self, node: str, request: Request, done: Done) -> None:
         """A client asks a node; `done` hears how it ended."""
-        patience_s = PATIENCE * self.descriptions[node].request_timeout_ms / 1000
-        self._clients.send(self.network, node, request, patience_s, done)
+        self._clients.send(self.network, node, request, self._patience_s(node), done)
+
+    def order(self, node: str, order: Order, heard: Heard) -> None:
+        """An operator asks a node, past every link; `heard` is told how it ended, once, and in time."""
+        open_orders = [heard]
+
+        def end(outcome: Outcome) -> None:
+            if open_orders:
+                open_orders.pop()(outcome)
+
+        def arrive() -> None:
+            run = self.nodes[node].run
+            if run is None:
+                end(UNREACHABLE)
+            else:
+                run.obey(order, end)
+
+        self.scheduler.later(LEAST_DELAY_S, arrive)
+        self.scheduler.later(self._patience_s(node), end, NO_ANSWER)
+
+    def _patience_s(self, node: str) -> float:
+        described = self.descriptions.get(node) or next(iter(self.descriptions.values()))
+        return PATIENCE * described.request_timeout_ms / 1000
+
+    def _describe(self, name: str) -> None:
+        described = _description(self._kit, self._configs[name])
+        self.descriptions[name] = read_description(described, name, self.configuration)
 
     def inject(self, number: int, fault: Fault) -> None:
         """Let a fault begin."""
@@ -151,6 +190,11 @@ class SimulatedCluster:
             self.nodes[fault.node].set_clock(rate=1.0, jump=0.0)
         return fault
 
+    def suffered(self, number: int) -> int:
+        """How many messages have suffered from a fault that is about."""
+        fault = self.faults.get(number)
+        return self.network.suffered(fault) if isinstance(fault, MessageFault) else 0
+
     def _apply(self) -> None:
         faults: Iterable[Fault] = tuple(self.faults.values())
         self.network.set_faults(fault for fault in faults if isinstance(fault, NetworkFault))
@@ -161,6 +205,14 @@ class SimulatedCluster:
     def _died(self, node: SimulatedNode) -> None:
         if self.on_death is not None:
             self.on_death(node.name)
+
+
+def declared(kit: Kit) -> tuple[str, ...]:
+    """The profiles that nodes of a kit declare. Raises TargetError or CoreFailedError as SimulatedCluster does."""
+    configuration = Configuration()
+    name = configuration.node_ids[0]
+    config = node_config(name, configuration, address=ADDRESS, address_book={}, data=Path())
+    return read_description(_description(kit, config), name, configuration).profiles
 
 
 def _description(kit: Kit, config: NodeConfig) -> DescribeResponse:

@@ -13,8 +13,9 @@ Rules, without which one seed is not one history:
 
 Requests between nodes and the answers to them travel on one stream for each pair, as in peer.proto: in order, unless
 a fault is about. A message is any value that nobody changes; it is handed over as it is. Its `kind` is a word in which
-faults name it: "ping", "write", "read", "handoff", "read-repair", "anti-entropy", "forward", "tree", "gossip", or
-others. A request's number is the sender's, never used twice in one run of a node; 0 wants no answer.
+faults name it: "ping", "write", "read", "handoff", "read-repair", "anti-entropy", "forward", "tree", "gossip",
+"release", "holding", "transfer", or others. A request's number is the sender's, never used twice in one run of a node;
+0 wants no answer.
 """
 
 from collections.abc import Hashable, Mapping, Sequence
@@ -70,6 +71,19 @@ class Core(Protocol):
     def delete(self, now: float, call: int, key: bytes, context: bytes, w: int) -> None:
         """A client's Delete."""
 
+    # Asked of nodes that declare `membership`; `reply` ends each of these calls too, by its code and message.
+
+    def join(self, now: float, call: int, node_id: str, weight: int, host: str) -> None:
+        """An operator has a node join. It runs already, with the same members as all, itself not among them."""
+
+    def leave(self, now: float, call: int, node_id: str) -> None:
+        """An operator has a node leave."""
+
+    def remove(self, now: float, call: int, node_id: str) -> None:
+        """An operator takes away a node that never runs again."""
+
+    # What happens among nodes, and with time.
+
     def asked(self, now: float, caller: Caller, request: int, message: object) -> None:
         """Another node's request has arrived."""
 
@@ -116,6 +130,12 @@ class Core(Protocol):
 
     def preference_list(self, key: bytes) -> Sequence[str]:
         """The home nodes of a key, then its fallbacks."""
+
+    def unconfirmed(self) -> Sequence[int]:
+        """With `membership`: the partitions that it owns and has not confirmed yet."""
+
+    def draining(self) -> Sequence[str]:
+        """With `membership`: the nodes that have left, and are not known to be drained."""
 
 
 class Entry(NamedTuple):

@@ -21,10 +21,26 @@ def look(
         return {node.name: _look_into(node, profiles, codec, keys) for node in nodes}
 
 
-def seems_quiet(nodes: Sequence[SimulatedNode]) -> bool:
-    """A cheap first question: no hint is pending, and all views and roots are equal. Raises CoreFailedError."""
+def seems_quiet(nodes: Sequence[SimulatedNode], profiles: frozenset[str]) -> bool:
+    """A cheap first question: no hint is pending, nothing moves, all views and roots are equal.
+
+    Raises CoreFailedError.
+    """
     with _what_it_shows():
-        return _seems_quiet(nodes)
+        return _seems_quiet(nodes) and not ("membership" in profiles and _moves(nodes))
+
+
+def look_at_members(nodes: Iterable[SimulatedNode]) -> dict[str, NodeSeen]:
+    """Whom each node knows as members and leavers, and nothing else. Raises CoreFailedError."""
+    with _what_it_shows():
+        return {
+            node.name: NodeSeen(
+                view_digest=node.core.view_digest().hex(),
+                members=_members(node.core),
+                draining=tuple(node.core.draining()),
+            )
+            for node in nodes
+        }
 
 
 @contextlib.contextmanager
@@ -48,10 +64,19 @@ def _seems_quiet(nodes: Sequence[SimulatedNode]) -> bool:
     return all(len(roots) == 1 for roots in found.values())
 
 
+def _moves(nodes: Sequence[SimulatedNode]) -> bool:
+    return any(node.core.unconfirmed() or node.core.draining() for node in nodes)
+
+
+def _members(core: Core) -> tuple[str, ...]:
+    return tuple(sorted(name for name, _, _ in core.members()))
+
+
 def _look_into(node: SimulatedNode, profiles: frozenset[str], codec: Codec, keys: Sequence[str]) -> NodeSeen:
     core = node.core
     inspected = "inspect" in profiles
     ring = "ring" in profiles
+    moving = inspected and "membership" in profiles
     members = core.members() if inspected or ring else ()
     return NodeSeen(
         incarnation=node.incarnation if inspected else "",
@@ -59,11 +84,13 @@ def _look_into(node: SimulatedNode, profiles: frozenset[str], codec: Codec, keys
         replicas=tuple(_replicas(core, codec)) if inspected else (),
         hints=tuple(_hints(core, codec)) if inspected else (),
         view_digest=core.view_digest().hex() if inspected or ring else "",
-        members=tuple(sorted(name for name, _, _ in members)) if inspected or ring else (),
+        members=_members(core) if inspected or ring else (),
         hosts={name: host for name, _, host in members} if ring else {},
         weights={name: weight for name, weight, _ in members} if ring else {},
         owners={partition: tuple(owners) for partition, owners in enumerate(core.owners())} if ring else {},
         preference_lists={key: tuple(core.preference_list(codec.known_key(key))) for key in keys} if ring else {},
+        unconfirmed_partitions=tuple(core.unconfirmed()) if moving else (),
+        draining=tuple(core.draining()) if moving else (),
     )
 
 

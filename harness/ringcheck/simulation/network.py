@@ -133,6 +133,10 @@ class Network:
         known = {id(pick.fault): pick for pick in self._picks}
         self._picks = [known.get(id(fault)) or Picker(fault) for fault in faults]
 
+    def suffered(self, fault: MessageFault) -> int:
+        """How many messages one of the faults that are about has lost, repeated or made late."""
+        return sum(pick.bitten for pick in self._picks if pick.fault is fault)
+
     def send(self, source: End, target: str, request: int, message: object, kind: str) -> None:
         """Carry a request."""
         self.messages += 1
@@ -199,11 +203,14 @@ class Network:
         for pick in picks:
             match pick.fault.action:
                 case "lose":
+                    pick.bitten += 1
                     return
                 case "repeat" if flow.cut is None:
+                    pick.bitten += 1
                     delay = self._delay(flow) + pick.fault.delay_ms / 1000
                     self._scheduler.later(delay, deliver, *arguments)
                 case "delay":
+                    pick.bitten += 1
                     late += pick.fault.delay_ms / 1000
         if flow.cut == "stall":
             way.held.append(delivery)
@@ -355,10 +362,12 @@ def _answer(stream: Stream, generation: int, request: int, message: object) -> N
 class Picker:
     """Counts the messages that a fault of messages is about, and picks every so-many-th."""
 
-    __slots__ = ("_count", "fault")
+    __slots__ = ("_count", "bitten", "fault")
 
     def __init__(self, fault: MessageFault) -> None:
         self.fault = fault
+        self.bitten = 0
+        """How many suffered for it."""
         self._count = 0
 
     def takes(self, source: str, target: str, kind: str, *, answers: bool) -> bool:

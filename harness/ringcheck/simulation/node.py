@@ -12,7 +12,7 @@ from ringcheck.simulation.chance import Chance
 from ringcheck.simulation.clock import NodeClock, Scheduler
 from ringcheck.simulation.core import Caller, Core, Kit, Write
 from ringcheck.simulation.disk import REPORT_S, Batch, Disk
-from ringcheck.simulation.network import Network
+from ringcheck.simulation.network import LEAST_DELAY_S, NOTICE_S, Network
 from ringcheck_chaos.faults import CLIENT
 
 CODES = frozenset(code.name for code in grpc.StatusCode)
@@ -35,6 +35,21 @@ class Outcome(msgspec.Struct, frozen=True):
     message: str = ""
     values: tuple[bytes, ...] = ()
     context: bytes = b""
+
+
+class Order(msgspec.Struct, frozen=True):
+    """What an operator asks: "join", "leave" or "remove"; weight and host of who joins."""
+
+    kind: str
+    node: str
+    weight: int = 0
+    host: str = ""
+
+
+Heard = Callable[[Outcome], None]
+"""An operator: hears how his order ended."""
+
+UNREACHABLE = Outcome("UNAVAILABLE", "The node cannot be reached.")
 
 
 class CoreFailedError(Exception):
@@ -91,7 +106,7 @@ class SimulatedNode:
         """It is gone at once."""
         if self.run is None:
             return
-        self.run.alive = False
+        self.run.end()
         self.run = None
         self.incarnation = ""
         self.effects_left = None
@@ -143,6 +158,7 @@ class Run:
         self._network = network
         self._scheduler = scheduler
         self._calls: dict[int, tuple[Caller, int]] = {}
+        self._orders: dict[int, Heard] = {}
         self._next_call = 0
         self._deadline: float | None = None
         """The core's, as the scheduler was last told: while it is the same there is nothing to tell."""
@@ -159,6 +175,13 @@ class Run:
         if not hasattr(self.core, "tick"):
             raise CoreFailedError(f"The start of {self._node.name} gave {self.core!r}, which is no core.")
         self.tell(self.core.tick)
+
+    def end(self) -> None:
+        """The node is gone at once."""
+        self.alive = False
+        orders, self._orders = self._orders, {}
+        for heard in orders.values():
+            self._scheduler.later(NOTICE_S, heard, UNREACHABLE)
 
     def tell(self, happened: Callable[..., None], *arguments: Any) -> None:
         """Tell the core what has happened, at this moment of its own clock."""
@@ -192,6 +215,20 @@ class Run:
                 self.tell(core.put, call, asked.key, asked.value, asked.context, asked.quorum)
             case _:
                 self.tell(core.delete, call, asked.key, asked.context, asked.quorum)
+
+    def obey(self, order: Order, heard: Heard) -> None:
+        """Hand an operator's order over."""
+        self._next_call += 1
+        call = self._next_call
+        self._orders[call] = heard
+        core = self.core
+        match order.kind:
+            case "join":
+                self.tell(core.join, call, order.node, order.weight, order.host)
+            case "leave":
+                self.tell(core.leave, call, order.node)
+            case _:
+                self.tell(core.remove, call, order.node)
 
     def wake(self) -> None:
         """See that the core is told when its next deadline has come."""
@@ -230,12 +267,16 @@ class Run:
     ) -> None:
         """See Surroundings."""
         if self._acts():
+            outcome = Outcome(code, message, tuple(values), context)
+            if (heard := self._orders.pop(call, None)) is not None:
+                self._check(outcome)
+                self._scheduler.later(LEAST_DELAY_S, heard, outcome)
+                return
             asked = self._calls.pop(call, None)
             if asked is None:
                 raise CoreFailedError(
                     f"The core of {self._node.name} ends call {call}, which is not open; end each once."
                 )
-            outcome = Outcome(code, message, tuple(values), context)
             self._check(outcome)
             self._network.answer(self._node, *asked, outcome)
 

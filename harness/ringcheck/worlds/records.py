@@ -1,12 +1,15 @@
-"""How an operation stands in a history: its invocation and its end, the same from every world."""
+"""How operations and membership changes stand in a history, the same from every world."""
 
 from ringcheck.client import Answer, Failure, Reply
 from ringcheck.codec import Codec
-from ringcheck.history import Fail, Info, Invoke, Ok
-from ringcheck.schedule import Get, Operation, Put
+from ringcheck.history import Change, ChangeDone, Fail, Info, Invoke, Ok
+from ringcheck.schedule import Get, MembershipChange, Operation, Put
 
 FIRST_FINAL_READ = 1_000_000
 MESSAGE_LETTERS = 300
+
+NOT_ASKED = "The nodes do not declare the profile membership, so none was asked to join, leave or be removed."
+UNSEEN = "Nobody was retired: the nodes do not declare membership and inspect, so none can be seen to be drained."
 
 
 def invocation(step: Operation, codec: Codec, time: float) -> Invoke:
@@ -40,3 +43,19 @@ def completion(operation: int, key: str, answer: Answer, codec: Codec, time: flo
         case Failure(code=code, message=message, definite=definite):
             kind = Fail if definite else Info
             return kind(time=time, operation=operation, code=code, message=message[:MESSAGE_LETTERS])
+
+
+def change_done(change: Change, code: str, message: str, time: float) -> ChangeDone:
+    """A membership change was answered, or will not be."""
+    return ChangeDone(time=time, number=change.number, code=code, message=message[:MESSAGE_LETTERS])
+
+
+def not_sent(step: MembershipChange) -> str:
+    """Why a change was not asked for."""
+    who = f"{step.through} was never started" if step.through else "no member runs"
+    return f"The change of {step.node} was not asked for, since {who}."
+
+
+def undrained(node: str, within_s: float) -> str:
+    """Why a leaver goes on."""
+    return f"{node} was not retired: not every other node showed it as drained within {within_s:g} s."

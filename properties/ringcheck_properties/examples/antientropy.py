@@ -1,4 +1,4 @@
-"""Replicas that missed writes catch up, and roots tell the truth: AE-01, AE-02 and AE-03."""
+"""Replicas that missed writes catch up, are rebuilt, and roots tell the truth: AE-01 to AE-04."""
 
 from ringcheck_chaos.faults import Isolate
 from ringcheck_properties.builder import Story
@@ -34,4 +34,15 @@ def a_home_that_missed_writes(story: Story) -> None:
     story.restart(*present)
     story.observe("differ", key=KEYS[0])
     story.heal(cut)
+    story.settle()
+
+
+@example("AE-04", shape=everywhere)
+def a_disk_is_lost(story: Story) -> None:
+    """What a node held on its disk, deletes too, it holds again, although nobody writes or reads any more."""
+    at_least(2, len(story.nodes))
+    before = {key: story.put(key, w=story.configuration.n) for key in KEYS}
+    story.delete(KEYS[0], context=before[KEYS[0]], w=story.configuration.n)
+    story.wipe(story.node)
+    story.restart(story.node)
     story.settle()

@@ -1,11 +1,13 @@
-"""Who must be answered under a fault and who must not: AVL-01, AVL-02, AVL-03 and AVL-05."""
+"""Who must be answered under a fault, how soon, and who must not: AVL-01 to AVL-05."""
 
-from ringcheck_chaos.faults import Cut, Isolate, Split
+from ringcheck_chaos.faults import Cut, Isolate, LinkFault, Split
 from ringcheck_properties.builder import Story
-from ringcheck_properties.clusters import at_least
+from ringcheck_properties.clusters import at_least, everywhere
 from ringcheck_properties.registry import example
 
 KEYS = tuple(f"key{number}" for number in range(8))
+DELAY_MS = 80
+"""Each way: what waits for an answer takes twice as long, and yet nobody takes the node that answers for dead."""
 
 
 def _just_enough_together(story: Story, how: Cut) -> None:
@@ -71,4 +73,36 @@ def cut_off_nodes_do_not_answer(story: Story) -> None:
         for key in KEYS[:3]:
             story.put(key, through=node, w=2, wait=False)
         story.put("untouched", through=node, w=2, wait=False)
+    story.settle()
+
+
+def _without(story: Story, slow: str) -> None:
+    """Ask all others for quorums that have no need of one replica; of some keys it is not the first home."""
+    quorum = min(story.configuration.w, len(story.nodes) - 1)
+    for number, key in enumerate(KEYS * 2):
+        node = story.others(slow)[number % len(story.others(slow))]
+        story.put(key, through=node, w=quorum)
+        story.get(key, through=node, r=quorum)
+
+
+@example("AVL-04", shape=everywhere)
+def a_slow_replica(story: Story) -> None:
+    """All links of one node are slow; the others are enough for every quorum, and do not wait for it."""
+    at_least(2, len(story.nodes))
+    slow = story.node
+    for other in story.others(slow):
+        story.inject(LinkFault(how="latency", source=slow, target=other, latency_ms=DELAY_MS))
+    story.pause()
+    _without(story, slow)
+    story.settle()
+
+
+@example("AVL-04", shape=everywhere)
+def a_silent_replica(story: Story) -> None:
+    """Nothing that is sent to one node arrives, and nobody is told; the others are enough, and do not wait for it."""
+    at_least(2, len(story.nodes))
+    for key in KEYS:
+        story.put(key)
+    story.inject(Isolate(how="stall", node=story.node))
+    _without(story, story.node)
     story.settle()

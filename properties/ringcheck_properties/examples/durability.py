@@ -1,11 +1,13 @@
-"""Acknowledged writes outlive faults and crashes: DUR-01 and DUR-02."""
+"""Acknowledged writes outlive faults, crashes and lost disks: DUR-01 to DUR-04."""
 
 from ringcheck_chaos.faults import Split
 from ringcheck_properties.builder import Story
-from ringcheck_properties.clusters import everywhere
+from ringcheck_properties.clusters import at_least, everywhere, in_pairs, lazy
 from ringcheck_properties.registry import example
 
 KEYS = tuple(f"key{number}" for number in range(6))
+MANY = tuple(f"key{number}" for number in range(30))
+"""Enough for every node to be the first home of some, and every two to be the homes of some."""
 
 
 @example("DUR-01")
@@ -36,4 +38,62 @@ def every_node_dies_at_once(story: Story) -> None:
         story.put(f"last.{round_number}", through=story.nodes[round_number - 1])
         story.kill(*story.nodes)
         story.restart(*story.nodes)
+    story.settle()
+
+
+@example("DUR-03", shape=lazy)
+def a_disk_is_lost_after_an_acknowledgement(story: Story) -> None:
+    """The disk of the node that was asked is lost the moment a put is acknowledged, with others still open."""
+    at_least(2, len(story.nodes))
+    for key in KEYS:
+        story.put(key)
+    for key in MANY:
+        story.put(key, through=story.node, client=1, wait=False)
+    story.put("last", through=story.node)
+    story.wipe(story.node)
+    story.restart(story.node)
+    story.settle()
+
+
+@example("DUR-03", shape=in_pairs)
+def a_disk_is_lost_after_handoff(story: Story) -> None:
+    """All homes of some keys are down, so that stand-ins take every copy; home again, one of them loses its disk.
+
+    As many are down as leave W: with four nodes or more, both homes of some keys.
+    """
+    at_least(2, len(story.nodes))
+    down = story.nodes[: -story.configuration.w]
+    if down:
+        story.kill(*down)
+        story.pause()
+    for key in (*MANY, *(f"{key}.too" for key in MANY)):
+        story.put(key, through=story.nodes[-1])
+    if down:
+        story.restart(*down)
+        story.pause()  # what stand-ins hold goes home
+    story.wipe(story.node)
+    story.restart(story.node)
+    story.settle()
+
+
+@example("DUR-04", shape=lazy)
+def an_older_disk_comes_back(story: Story) -> None:
+    """A node forgets what it has coordinated since the copy of its disk, and coordinates writes of the same keys.
+
+    It was started anew between the copy and the loss, as often as it is afterwards. The last writes supersede those
+    that they have seen: where two versions got one identity, they take the forgotten one with them.
+    """
+    at_least(2, len(story.nodes))
+    for key in KEYS:
+        story.put(key)
+    story.back_up(story.node)
+    story.kill(story.node)
+    story.restart(story.node)
+    for key in MANY:
+        story.put(key, through=story.node)
+    story.roll_back(story.node)
+    story.restart(story.node)
+    for key in MANY:
+        again = story.put(key, through=story.node)
+        story.put(key, through=story.node, context=again)
     story.settle()

@@ -6,7 +6,7 @@ the merge back where the other side lacks something.
 """
 
 from collections import deque
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import TypeVar
 
 from .conversation import Conversation, Patience
@@ -44,6 +44,8 @@ class Exchange(Conversation):
         self._peer = peer
         self._partitions = partitions
         self._queries: dict[int, RequestBody] = {}
+        self.succeeded = False
+        """Whether all that differed has been dealt with."""
         self._keys: deque[bytes] = deque()
         self._reads = 0
         self._merges: dict[int, int] = {}
@@ -57,19 +59,8 @@ class Exchange(Conversation):
     def on_answer(self, request: int, _sender: NodeId, body: AnswerBody) -> None:
         """Go one step down where something differs; an answer that does not fit ends the exchange."""
         self._patience.renew(self._desk.now)
-        query = self._queries.pop(request)
-        match query, body:
-            case RootsQuery(), Roots(roots) if len(roots) == len(query.partitions):
-                self._compare_roots(roots)
-            case NodesQuery(), Nodes(hashes) if len(hashes) == len(query.indexes):
-                self._compare_nodes(query, hashes)
-            case LeavesQuery(), Leaves():
-                self._compare_leaves(query, body)
-            case Read(key), Found(state):
-                self._reads -= 1
-                self._reconcile(key, state)
-            case _:
-                self.close()
+        if not self._understand(self._queries.pop(request), body):
+            self.close()
         self._proceed()
 
     def on_failure(self, _request: int, _to: NodeId, _sent: bool) -> None:
@@ -89,6 +80,22 @@ class Exchange(Conversation):
             self.close()
         else:
             self._desk.wake(self, self._patience.ends)
+
+    def _understand(self, query: RequestBody, body: AnswerBody) -> bool:
+        """Whether the answer fits."""
+        match query, body:
+            case RootsQuery(), Roots(roots) if len(roots) == len(query.partitions):
+                self._compare_roots(roots)
+            case NodesQuery(), Nodes(hashes) if len(hashes) == len(query.indexes):
+                self._compare_nodes(query, hashes)
+            case LeavesQuery(), Leaves():
+                self._compare_leaves(query, body)
+            case Read(key), Found(state):
+                self._reads -= 1
+                self._reconcile(key, state)
+            case _:
+                return False
+        return True
 
     def _ask(self, query: RequestBody) -> None:
         self._queries[self._desk.ask(self._peer, query, self)] = query
@@ -112,10 +119,14 @@ class Exchange(Conversation):
     def _compare_leaves(self, query: LeavesQuery, body: Leaves) -> None:
         ours = dict(self._desk.replica.tree(query.partition).leaves(query.buckets))
         theirs = {leaf.key: leaf.hash for leaf in body.leaves}
-        for key in sorted(ours.keys() | theirs.keys()):
+        for key in self._worth_reading(ours, theirs):
             # A key of another partition may be none of ours: we hold replicas of our own partitions only.
             if ours.get(key) != theirs.get(key) and self._desk.ring.partition(key) == query.partition:
                 self._keys.append(key)
+
+    def _worth_reading(self, ours: Iterable[bytes], theirs: Iterable[bytes]) -> list[bytes]:
+        """The keys to look at, sorted: what only this node holds is news for the peer."""
+        return sorted({*ours, *theirs})
 
     def _reconcile(self, key: bytes, theirs: State) -> None:
         ours = self._desk.replica.latest(key)
@@ -128,10 +139,13 @@ class Exchange(Conversation):
 
     def _proceed(self) -> None:
         """Read some differing keys at a time; end when nothing is under way."""
-        while not self.closed and self._keys and self._reads < MAX_KEYS_IN_FLIGHT:
+        if self.closed:
+            return
+        while self._keys and self._reads < MAX_KEYS_IN_FLIGHT:
             self._reads += 1
             self._ask(Read(self._keys.popleft()))
         if not self._queries and not self._merges:
+            self.succeeded = True
             self.close()
 
 
@@ -145,12 +159,17 @@ class AntiEntropyRound(Conversation):
         self._desk = desk
         self._round = 0
         self._running: dict[NodeId, Exchange] = {}
-        self._shared = {peer: shared for peer in desk.peers if (shared := self._partitions_shared_with(peer))}
+        self._shared: dict[NodeId, tuple[int, ...]] = {}
+        self._view_digest = b""
 
     def on_time(self) -> None:
         """One round."""
         desk = self._desk
         self._round += 1
+        if self._view_digest != desk.view_digest:
+            self._view_digest = desk.view_digest
+            shared_with = {peer: self._partitions_shared_with(peer) for peer in desk.peers}
+            self._shared = {peer: shared for peer, shared in shared_with.items() if shared}
         for peer, partitions in self._shared.items():
             running = self._running.get(peer)
             ours_to_ask = (desk.own < peer) == (self._round % 2 == 0)
@@ -160,10 +179,14 @@ class AntiEntropyRound(Conversation):
         desk.wake(self, desk.now + desk.config.anti_entropy_interval)
 
     def _partitions_shared_with(self, peer: NodeId) -> tuple[int, ...]:
+        """Who has still to take a partition over does so without this."""
+        both, standing = {self._desk.own, peer}, self._desk.standing
         return tuple(
             partition
             for partition, owners in enumerate(self._desk.ring.owners)
-            if self._desk.own in owners and peer in owners
+            if both.issubset(owners)
+            and not both & standing.placement(partition).unconfirmed
+            and not standing.takes(partition)
         )
 
 

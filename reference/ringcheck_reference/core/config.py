@@ -2,7 +2,8 @@
 
 from dataclasses import dataclass
 
-from .messages import NodeId
+NodeId = str
+"""Id of a member."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,10 +32,11 @@ class Limits:
 
 @dataclass(frozen=True, slots=True)
 class CoreConfig:
-    """Who the node is, the ring it belongs to, quorums, intervals and time limits."""
+    """Who the node is, the ring at the start, quorums, intervals and time limits."""
 
     node_id: NodeId
     members: tuple[Member, ...]
+    """Members from the first, the same at every node; one that joins later is not among them."""
     n: int = 3
     r: int = 2
     w: int = 2
@@ -45,6 +47,8 @@ class CoreConfig:
     replica_timeout: float = 0.25
     request_timeout: float = 2.0
     limits: Limits = Limits()
+    seeds: tuple[NodeId, ...] = ()
+    """Whom to gossip with whatever the view says."""
 
     @property
     def answer_time(self) -> float:

@@ -17,6 +17,9 @@ class Conversation:
     def on_persisted(self, token: int, *, durable: bool) -> None:
         """The disk has answered for `token`."""
 
+    def on_view(self) -> None:
+        """Another view is in force, which the conversation asked to be told of."""
+
     def on_time(self) -> None:
         """A moment that the conversation asked to be woken at has come."""
 

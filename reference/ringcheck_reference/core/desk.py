@@ -1,12 +1,14 @@
 """What every conversation shares: the data, the clock's hand, and the ways to ask, persist, reply and wait."""
 
 import heapq
+from collections.abc import Callable
 from typing import Final
 
 from .config import CoreConfig
 from .conversation import Conversation
 from .counters import Counters
-from .effects import DiskWrite, DropHint, Effect, Persist, PutHint, PutReplica, Reply, Result, Send
+from .effects import DiskWrite, DropHint, DropReplica, Effect, Persist, PutHint, PutReplica, Reply, Result, Send
+from .effects import Peers as KeepPeers
 from .encoding import encode_state
 from .hints import Hints
 from .messages import (
@@ -22,10 +24,12 @@ from .messages import (
     RequestBody,
 )
 from .peers import Peers
+from .placement import Placement
 from .replica import OwnReplica
-from .ring import Ring
+from .standing import Standing
 from .values import value
 from .versions import State
+from .view import View
 
 
 @value
@@ -47,18 +51,24 @@ class Desk:
     def __init__(
         self,
         config: CoreConfig,
-        ring: Ring,
+        standing: Standing,
         replica: OwnReplica,
         hints: Hints,
         incarnation: str,
     ) -> None:
         self.config = config
         self.own = config.node_id
-        self.ring = ring
+        self.standing = standing
+        self.ring = standing.ring
+        self.machine: Callable[[NodeId], str] = standing.view.machines.__getitem__
+        """The physical machine of a node, whether it is a member or not."""
+        self.view_digest = standing.view.digest
         self.replica = replica
         self.hints = hints
         self.incarnation = incarnation
-        self.peers = Peers(config.node_id, ring)
+        self.peers = Peers(config.node_id, standing.peers(), standing.ring)
+        self.lingers = False
+        """Whether any peer is one only until it has answered."""
         self.counters = Counters()
         self.now = 0.0
         self.effects: list[Effect] = []
@@ -67,8 +77,13 @@ class Desk:
         self._next_alarm = 0
         self._asked: dict[int, tuple[NodeId, Conversation | None]] = {}
         self._staged: dict[int, _Staged] = {}
+        self._fact_tokens: dict[int, Conversation] = {}
         self.alarms: list[tuple[float, int, Conversation]] = []
         """A heap; those of closed conversations are dead, and dropped when they come to the front."""
+        self.watchers: list[Conversation] = []
+        """Who waits for the next view."""
+        self.unreachable: list[tuple[NodeId, int]] = []
+        """Requests to nodes that are no peers, whose failure is still to be told."""
 
     # Asking and answering.
 
@@ -77,8 +92,12 @@ class Desk:
         request = self._next_request
         self._next_request = request + 1
         self._asked[request] = (to, conversation)
-        self.peers.asked(to, self.now)
-        self.effects.append(Send(to, PeerRequest(request, body)))
+        try:
+            self.peers.asked(to, self.now)
+        except KeyError:
+            self.unreachable.append((to, request))
+            return request
+        self.effects.append(Send(to, PeerRequest(request, body, self.view_digest)))
         return request
 
     def push(self, to: NodeId, key: bytes, state: State, cause: Cause) -> None:
@@ -89,7 +108,7 @@ class Desk:
     def answer(self, caller: Caller, request: int, body: AnswerBody) -> None:
         """Answer a peer's request, unless it wanted none."""
         if request:
-            self.effects.append(Send(caller, PeerAnswer(request, body)))
+            self.effects.append(Send(caller, PeerAnswer(request, body, self.view_digest)))
 
     def reply(self, call: CallId, result: Result) -> None:
         """End a client's call."""
@@ -114,6 +133,51 @@ class Desk:
             del self._asked[request]
             if conversation and not conversation.closed:
                 conversation.on_failure(request, to, sent)
+
+    def give_up_unreachable(self) -> None:
+        """Tell of the requests to nodes that are no peers, which were not sent."""
+        while self.unreachable:
+            to, request = self.unreachable.pop(0)
+            self.fail(to, (request,), sent=False)
+
+    # Members.
+
+    def adopt(self, view: View) -> None:
+        """This view, which is durable, is in force from now on."""
+        standing = self.standing
+        standing.adopt(view)
+        self.ring = standing.ring
+        self.machine = view.machines.__getitem__
+        self.view_digest = view.digest
+        self.review_peers()
+        watchers, self.watchers = self.watchers, []
+        for watcher in watchers:
+            if not watcher.closed:
+                watcher.on_view()
+
+    def review_peers(self) -> None:
+        """Keep in touch with whom the view names; with who is drained until it has answered what it was asked."""
+        before, wanted = set(self.peers), set(self.standing.peers())
+        drained = (before - wanted) & self.standing.view.drained - self.standing.view.removed
+        lingering = drained & {to for to, _ in self._asked.values()} if drained else drained
+        gone = self.peers.change(sorted(wanted | lingering), self.standing.ring)
+        if self.peers.keys() != before:
+            self.effects.append(KeepPeers(tuple(sorted(self.peers))))
+        for request, to in [(request, to) for request, (to, _) in self._asked.items() if to in gone]:
+            self.fail(to, (request,), sent=True)
+        self.lingers = bool(lingering)
+
+    def placement(self, key: bytes) -> Placement:
+        """Where a key belongs."""
+        return self.standing.placement(self.ring.partition(key))
+
+    def persist_facts(self, writes: tuple[DiskWrite, ...], conversation: Conversation) -> int:
+        """Let the disk know facts; the conversation hears of it under the token returned."""
+        token = self._next_token
+        self._next_token += 1
+        self._fact_tokens[token] = conversation
+        self.effects.append(Persist(token, writes))
+        return token
 
     # Data.
 
@@ -149,10 +213,24 @@ class Desk:
         token = self._persist(DropHint(target, key, encode_state(delivered)), _Staged(key, target, None))
         self.hints.stage(token, (target, key), State.EMPTY)
 
+    def drop_replica(self, key: bytes, confirmed: State) -> None:
+        """Drop a copy if it is still what the owners have confirmed that they hold."""
+        if self.replica.latest(key) != confirmed or self.replica.durable(key) != confirmed:
+            return
+        token = self._persist(DropReplica(key, encode_state(confirmed)), _Staged(key, None, None))
+        self.replica.stage(token, key, State.EMPTY)
+
+    def writes_under_way(self) -> bool:
+        """Whether anything is on its way to the replica or the hints."""
+        return bool(self._staged)
+
     def settle(self, token: int, *, durable: bool) -> None:
         """The disk has answered: data first, then who waits for it. An unknown token is ignored."""
         staged = self._staged.pop(token, None)
         if staged is None:
+            about = self._fact_tokens.pop(token, None)
+            if about is not None and not about.closed:
+                about.on_persisted(token, durable=durable)
             return
         if staged.target is None:
             self.replica.settle(token, staged.key, durable=durable)

@@ -22,6 +22,8 @@ class Detector(Conversation):
         desk = self._desk
         if desk.now >= self._probe_at:
             self._probe_at = desk.now + desk.config.gossip_interval
+            if desk.lingers:
+                desk.review_peers()
             for node in desk.peers:
                 desk.ask(node, Ping(), self)
             desk.wake(self, self._probe_at)

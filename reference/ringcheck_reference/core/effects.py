@@ -34,7 +34,30 @@ class DropHint:
     expected: bytes
 
 
-DiskWrite = PutReplica | PutHint | DropHint
+@value
+class DropReplica:
+    """Drop the replica's state of `key` if it is still `expected`."""
+
+    key: bytes
+    expected: bytes
+
+
+@value
+class PutFact:
+    """Set the fact of that name: what the node knows of the cluster."""
+
+    name: bytes
+    data: bytes
+
+
+@value
+class DropFact:
+    """Drop the fact of that name."""
+
+    name: bytes
+
+
+DiskWrite = PutReplica | DropReplica | PutHint | DropHint | PutFact | DropFact
 
 
 @value
@@ -77,6 +100,13 @@ class DeleteResult:
 
 
 @value
+class ChangeResult:
+    """A membership change that W machines hold; `view_digest` is that of the node asked."""
+
+    view_digest: bytes
+
+
+@value
 class Failure:
     """An error for the client: `message` is one sentence for its user."""
 
@@ -84,7 +114,7 @@ class Failure:
     message: str
 
 
-Result = GetResult | PutResult | DeleteResult | Failure
+Result = GetResult | PutResult | DeleteResult | ChangeResult | Failure
 
 
 @value
@@ -95,4 +125,11 @@ class Reply:
     result: Result
 
 
-Effect = Persist | Send | Reply
+@value
+class Peers:
+    """Whom to keep a stream to from now on, sorted; in the first effects of all, and whenever it changes."""
+
+    ids: tuple[NodeId, ...]
+
+
+Effect = Persist | Send | Reply | Peers

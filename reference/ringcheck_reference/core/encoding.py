@@ -108,6 +108,8 @@ def _decode_context(key: bytes, data: bytes) -> Context:
         raise MalformedContext(f"the context is damaged: {len(body) - end} bytes too many at its end")
     if any(dot.counter > MAX_COUNTER for dot in context.vector + context.loose):
         raise MalformedContext("the context is damaged: a counter is absurdly high")
+    if not all(dot.actor for dot in context.vector + context.loose):
+        raise MalformedContext("the context is damaged: an actor has no name")
     return context
 
 

@@ -21,7 +21,7 @@ class Handoff(Conversation):
     def __init__(self, desk: Desk, target: NodeId) -> None:
         self._desk = desk
         self._target = target
-        self._keys = deque(desk.hints.keys_for(target))
+        self._keys = deque(key for key in desk.hints.keys_for(target) if self._is_concerned(key))
         self._sent: dict[int, tuple[bytes, State]] = {}
         self._patience = Patience(desk.now, desk.config.request_timeout)
 
@@ -49,6 +49,11 @@ class Handoff(Conversation):
             self.close()
         else:
             self._desk.wake(self, self._patience.ends)
+
+    def _is_concerned(self, key: bytes) -> bool:
+        """Whether the target is to have the key; what others are to have instead is handed over by the drop rule."""
+        placed = self._desk.placement(key)
+        return self._target in placed.owners or self._target in placed.sources
 
     def _send_more(self) -> None:
         """Keep some hints in flight until all have been sent."""

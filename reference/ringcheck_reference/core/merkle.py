@@ -46,6 +46,17 @@ class Tree:
         entries[key] = leaf(key, state)
         self._changed.add(index)
 
+    def remove(self, key: bytes) -> None:
+        """Take the leaf of `key` away, if there is one."""
+        index = bucket(key)
+        entries = self._buckets.get(index)
+        if entries is not None and entries.pop(key, None) is not None:
+            self._changed.add(index)
+
+    def leaf_of(self, key: bytes) -> bytes | None:
+        """The leaf of `key`, or None."""
+        return self._buckets.get(bucket(key), {}).get(key)
+
     @property
     def root(self) -> bytes:
         """32 bytes, zero without keys."""
@@ -69,9 +80,16 @@ class Tree:
         for index in buckets:
             yield from sorted(self._buckets.get(index, {}).items())
 
+    def all_leaves(self) -> list[tuple[bytes, bytes]]:
+        """(key, leaf) of every key, by key."""
+        return sorted(item for entries in self._buckets.values() for item in entries.items())
+
     def sorted_keys(self) -> list[bytes]:
         """All keys, sorted."""
         return sorted(key for entries in self._buckets.values() for key in entries)
+
+    def __bool__(self) -> bool:
+        return any(self._buckets.values())
 
     def __len__(self) -> int:
         return sum(map(len, self._buckets.values()))
@@ -85,7 +103,8 @@ class Tree:
             if parent not in self._level2:
                 self._level2[parent] = [ZERO] * _FANOUT
             leaves = self._buckets[index]
-            self._level2[parent][child] = hashlib.sha256(b"".join([leaves[key] for key in sorted(leaves)])).digest()
+            joined = b"".join([leaves[key] for key in sorted(leaves)])
+            self._level2[parent][child] = hashlib.sha256(joined).digest() if joined else ZERO
             parents.add(parent)
         for parent in parents:
             self._level1[parent] = _combine(self._level2[parent])

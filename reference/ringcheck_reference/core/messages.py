@@ -1,18 +1,17 @@
 """What goes into the core: clients' requests, peers' messages, and news from the shell.
 
 The bodies of requests and answers between nodes mirror `peer.proto` one to one; that file says what each means.
-Those of membership changes (Gossip, Release, Holding) are missing on purpose: the ring is static, so the shell
-refuses them with UNIMPLEMENTED. Whatever it cannot translate it refuses or ignores as peer.proto says.
+Whatever the shell cannot translate it refuses or ignores as peer.proto says.
 """
 
 from enum import IntEnum
 from typing import Final, NewType
 
+from .config import Member
+from .config import NodeId as NodeId
+from .events import Event
 from .values import value
 from .versions import State
-
-NodeId = str
-"""Id of a member."""
 
 CallId = NewType("CallId", int)
 """A client's call; made up by the shell, never used twice."""
@@ -104,7 +103,39 @@ class ClientDelete:
     w: int = 0
 
 
+# From operators; the sender is a CallId too.
+
+
+@value
+class ClientJoin:
+    """Add a member."""
+
+    member: Member
+
+
+@value
+class ClientLeave:
+    """Let a member that runs leave."""
+
+    node_id: NodeId
+
+
+@value
+class ClientRemove:
+    """Take a node away that never runs again."""
+
+    node_id: NodeId
+
+
 # Questions between nodes.
+
+
+@value
+class Leaf:
+    """A key and the hash of its state."""
+
+    key: bytes
+    hash: bytes
 
 
 @value
@@ -173,6 +204,30 @@ class LeavesQuery:
     buckets: tuple[int, ...]
 
 
+@value
+class Gossip:
+    """Membership events. As a question all that the asker knows; as an answer what the asker lacks."""
+
+    events: tuple[Event, ...]
+
+
+@value
+class Release:
+    """Asks an old owner to mark the partition released; the changes digests of both views must be equal."""
+
+    partition: int
+    changes_digest: bytes
+
+
+@value
+class Holding:
+    """Asks an owner whether it holds these leaves durably; the changes digests of both views must be equal."""
+
+    partition: int
+    changes_digest: bytes
+    leaves: tuple[Leaf, ...]
+
+
 # Answers between nodes.
 
 
@@ -186,16 +241,18 @@ class Pong:
 
 @value
 class Stored:
-    """The state is durable here; `changed` says whether it was news."""
+    """The state is durable here; `changed` says whether it was news, `provisional` that it counts as a stand-in's."""
 
     changed: bool
+    provisional: bool = False
 
 
 @value
 class Found:
-    """What is held durably, replica and hints merged."""
+    """What is held durably, replica and hints merged; `provisional` says that it counts as a stand-in's."""
 
     state: State
+    provisional: bool = False
 
 
 @value
@@ -222,18 +279,25 @@ class Nodes:
 
 
 @value
-class Leaf:
-    """A key and the hash of its state."""
-
-    key: bytes
-    hash: bytes
-
-
-@value
 class Leaves:
     """The leaves of the buckets asked for."""
 
     leaves: tuple[Leaf, ...]
+
+
+@value
+class Released:
+    """The partition was released here. In answer to Release with the leaves that were held then."""
+
+    partition: int
+    leaves: tuple[Leaf, ...] = ()
+
+
+@value
+class Held:
+    """All leaves asked about are held durably, but those missing, by their places in the question."""
+
+    missing: tuple[int, ...] = ()
 
 
 @value
@@ -244,24 +308,26 @@ class Refusal:
     message: str = ""
 
 
-RequestBody = Ping | Replicate | Read | Forward | RootsQuery | NodesQuery | LeavesQuery
-AnswerBody = Pong | Stored | Found | Outcome | Roots | Nodes | Leaves | Refusal
+RequestBody = Ping | Replicate | Read | Forward | Gossip | RootsQuery | NodesQuery | LeavesQuery | Release | Holding
+AnswerBody = Pong | Stored | Found | Outcome | Gossip | Roots | Nodes | Leaves | Released | Held | Refusal
 
 
 @value
 class PeerRequest:
-    """A question between nodes. Comes in from a Caller; id 0 wants no answer."""
+    """A question between nodes, with the sender's view digest. Comes in from a Caller; id 0 wants no answer."""
 
     id: int
     body: RequestBody
+    view_digest: bytes = b""
 
 
 @value
 class PeerAnswer:
-    """The answer to the request of that id. Comes in from the NodeId that was asked."""
+    """The answer to the request of that id, with the sender's view digest. Comes in from the NodeId that was asked."""
 
     id: int
     body: AnswerBody
+    view_digest: bytes = b""
 
 
 # News from the shell. The sender is the peer that it is about, or the node's own id.
@@ -307,5 +373,17 @@ class PersistFailed:
 
 
 Message = (
-    ClientGet | ClientPut | ClientDelete | PeerRequest | PeerAnswer | Unsent | Lost | PeerUp | Persisted | PersistFailed
+    ClientGet
+    | ClientPut
+    | ClientDelete
+    | ClientJoin
+    | ClientLeave
+    | ClientRemove
+    | PeerRequest
+    | PeerAnswer
+    | Unsent
+    | Lost
+    | PeerUp
+    | Persisted
+    | PersistFailed
 )

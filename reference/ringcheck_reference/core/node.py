@@ -2,23 +2,33 @@
 
 import math
 from collections.abc import Callable, Mapping
-from typing import Any
+from typing import Any, Final
 
 from .antientropy import AntiEntropyRound
 from .chance import Chance
+from .changing import Change, Changing
 from .clients import Clients
 from .config import CoreConfig
 from .desk import Desk
 from .detector import Detector
-from .effects import Effect
+from .dropping import DroppingRound
+from .effects import Effect, Failure, Peers
+from .facts import FactRows, read_facts
 from .handoff import HandoffRound
 from .hints import HintRows, Hints
+from .membership import Membership
 from .messages import (
     Caller,
+    CallId,
     ClientDelete,
     ClientGet,
+    ClientJoin,
+    ClientLeave,
     ClientPut,
+    ClientRemove,
+    Code,
     Forward,
+    Gossip,
     Lost,
     Message,
     NodeId,
@@ -27,19 +37,25 @@ from .messages import (
     PeerUp,
     Persisted,
     PersistFailed,
+    Refusal,
+    Release,
     Replicate,
     Sender,
     Unsent,
 )
 from .replica import OwnReplica, ReplicaRows
-from .ring import ring_of
 from .serving import serve
+from .standing import Standing
 from .storing import Storing
-from .views import HintEntry, RingView, Scan, Status
+from .transfer import Releasing, TransferRound
+from .view import View
+from .views import HintEntry, MembershipView, RingView, Scan, Status
 from .writing import Mint
 
 Handler = Callable[[Any, Any], None]
 """Takes in a message of one type; who sends messages of which type is said in `messages`."""
+
+_REMOVED: Final = "This node was removed from the ring; ask another one."
 
 STALL = 0.05
 """A node that comes this late to a deadline, in seconds, was not running, and blames nobody for silence."""
@@ -49,7 +65,8 @@ class Node:
     """One node of the store as a pure machine.
 
     `actor` and `incarnation` must differ at every start of every node; `seed` is where choices that need no
-    secrecy come from. `replica` and `hints` are what the disk holds; they are read in full once, then by key.
+    secrecy come from. `replica`, `hints` and `facts` are what the disk holds; they are read in full once, the first
+    two by key thereafter.
     """
 
     def __init__(
@@ -57,13 +74,15 @@ class Node:
         config: CoreConfig,
         replica: ReplicaRows,
         hints: HintRows,
+        facts: FactRows,
         actor: bytes,
         incarnation: str,
         seed: int,
     ) -> None:
-        ring = ring_of(config.members, config.n, config.partition_count)
-        self._ring = ring
-        self._desk = Desk(config, ring, OwnReplica(replica, ring), Hints(hints), incarnation)
+        known = read_facts(facts)
+        standing = Standing(config, View.of_members(config.members).union(known.events), known.released)
+        self._desk = Desk(config, standing, OwnReplica(replica, standing.ring), Hints(hints), incarnation)
+        self._membership = Membership(self._desk)
         self._clients = Clients(self._desk, Mint(actor))
         self._chance = Chance(seed, config.node_id)
         self._started = False
@@ -71,9 +90,12 @@ class Node:
         self._late = -math.inf
         """A call after this moment finds a node that has not begun yet, or that did not run for a while."""
         self._handlers: Mapping[type, Handler] = {
-            ClientGet: self._clients.get,
-            ClientPut: self._clients.write,
-            ClientDelete: self._clients.write,
+            ClientGet: self._on_get,
+            ClientPut: self._on_write,
+            ClientDelete: self._on_write,
+            ClientJoin: self._on_change,
+            ClientLeave: self._on_change,
+            ClientRemove: self._on_change,
             PeerRequest: self._on_request,
             PeerAnswer: self._on_answer,
             Persisted: self._on_persisted,
@@ -105,11 +127,28 @@ class Node:
 
     def ring(self) -> RingView:
         """The whole ring."""
-        return RingView(self._ring.members, self._ring.digest, self._ring.owners)
+        ring = self._desk.ring
+        return RingView(ring.members, self._desk.view_digest, ring.owners)
+
+    def membership(self) -> MembershipView:
+        """What is under way because the members have changed."""
+        standing = self._desk.standing
+        unsettled = standing.unsettled()
+        return MembershipView(
+            tuple(placed.partition for placed in unsettled if standing.takes(placed.partition)),
+            standing.view.draining,
+            tuple(placed.partition for placed in unsettled if placed.to_take),
+        )
+
+    @property
+    def is_removed(self) -> bool:
+        """Whether this node has heard of its own removal, and serves nobody any more."""
+        return self._desk.standing.is_removed
 
     def preference_list(self, key: bytes) -> tuple[int, tuple[NodeId, ...]]:
         """The partition of `key`, and every member once: home nodes first, then the fallbacks in order."""
-        return self._ring.partition(key), self._ring.preference_list(key)
+        ring = self._desk.ring
+        return ring.partition(key), ring.preference_list(key)
 
     def status(self) -> Status:
         """The counters since start."""
@@ -117,7 +156,7 @@ class Node:
 
     def roots(self) -> tuple[tuple[int, bytes], ...]:
         """(partition, root) of every partition that the node owns or holds a key of, by partition."""
-        owned = {number for number, owners in enumerate(self._ring.owners) if self._desk.own in owners}
+        owned = {number for number, owners in enumerate(self._desk.ring.owners) if self._desk.own in owners}
         held = set(self._desk.replica.partitions())
         return tuple((number, self._desk.replica.root(number)) for number in sorted(owned | held))
 
@@ -133,19 +172,61 @@ class Node:
         """Every durable hint, by target and key."""
         return self._desk.hints.list()
 
+    def _on_get(self, call: CallId, request: ClientGet) -> None:
+        if not self._is_refused(call):
+            self._clients.get(call, request)
+
+    def _on_write(self, call: CallId, request: ClientPut | ClientDelete) -> None:
+        if not self._is_refused(call):
+            self._clients.write(call, request)
+
+    def _on_change(self, call: CallId, change: Change) -> None:
+        if not self._is_refused(call):
+            Changing(self._desk, self._membership, call, change).start()
+
+    def _is_refused(self, call: CallId) -> bool:
+        """A node that was removed serves nobody."""
+        is_removed = self._desk.standing.is_removed
+        if is_removed:
+            self._desk.reply(call, Failure(Code.UNAVAILABLE, _REMOVED))
+        return is_removed
+
+    @property
+    def hands_over(self) -> bool:
+        """Whether it keeps a hint whose target is within reach: a round of handoff will deliver it."""
+        desk = self._desk
+        return any(target in desk.peers and desk.peers[target].heard for target in desk.hints.targets())
+
     def _on_request(self, caller: Caller, request: PeerRequest) -> None:
-        body = request.body
+        desk, body = self._desk, request.body
+        if desk.standing.is_removed:
+            desk.answer(caller, request.id, Refusal(Code.FAILED_PRECONDITION, _REMOVED))
+            return
         if isinstance(body, Replicate):
-            Storing(self._desk, caller, request.id, body).start()
-        elif not isinstance(body, Forward):
-            self._desk.answer(caller, request.id, serve(self._desk, body))
-        elif request.id:  # Without an id a replay could not be told from a second write.
-            self._clients.forwarded(caller, request.id, body)
+            Storing(desk, caller, request.id, body).start()
+        elif isinstance(body, Forward):
+            if request.id:  # Without an id a replay could not be told from a second write.
+                self._clients.forwarded(caller, request.id, body)
+        elif isinstance(body, Gossip):
+            self._membership.answer(caller, request.id, body)
+        elif isinstance(body, Release):
+            Releasing(desk, caller, request.id, body).start()
+        else:
+            desk.answer(caller, request.id, serve(desk, caller.node, request))
+        if request.view_digest != desk.view_digest or desk.standing.differing:
+            self._membership.hear(caller.node, request.view_digest)
 
     def _on_answer(self, sender: NodeId, answer: PeerAnswer) -> None:
-        if sender in self._desk.peers:
-            self._desk.peers.heard_from(sender)
-            self._desk.deliver(sender, answer)
+        desk = self._desk
+        if sender in desk.peers:
+            desk.peers.heard_from(sender)
+            if answer.view_digest == desk.view_digest and not desk.standing.differing:
+                desk.deliver(sender, answer)
+                return
+            # What it says counts under the view that it has.
+            desk.standing.hear(sender, answer.view_digest)
+            desk.deliver(sender, answer)
+            self._membership.hear(sender, answer.view_digest)
 
     def _on_persisted(self, _own: NodeId, news: Persisted) -> None:
         self._desk.settle(news.token, durable=True)
@@ -169,8 +250,9 @@ class Node:
             self._desk.fail(sender, news.ids, sent=True)
 
     def _known(self, partition: int) -> int:
-        if not 0 <= partition < self._ring.partition_count:
-            raise ValueError(f"there is no partition {partition}; there are {self._ring.partition_count}, from 0")
+        count = self._desk.config.partition_count
+        if not 0 <= partition < count:
+            raise ValueError(f"there is no partition {partition}; there are {count}, from 0")
         return partition
 
     def _begin_or_come_late(self) -> None:
@@ -183,12 +265,20 @@ class Node:
     def _start(self) -> None:
         """Probe at once; the rounds begin at moments of each node's own, so that a cluster does not beat in time."""
         config, desk = self._desk.config, self._desk
+        desk.effects.append(Peers(tuple(sorted(desk.peers))))
         desk.wake(Detector(desk), desk.now)
         desk.wake(HandoffRound(desk), desk.now + self._chance.fraction() * config.handoff_interval)
         desk.wake(AntiEntropyRound(desk), desk.now + self._chance.fraction() * config.anti_entropy_interval)
+        transfers = TransferRound(desk, self._membership)
+        self._membership.watchers.append(transfers)
+        desk.wake(transfers, desk.now + self._chance.fraction() * config.handoff_interval)
+        dropping = DroppingRound(desk, self._membership)
+        desk.wake(dropping, desk.now + self._chance.fraction() * config.handoff_interval)
 
     def _leave(self) -> list[Effect]:
         desk = self._desk
+        if desk.unreachable:
+            desk.give_up_unreachable()
         alarms = desk.alarms
         # Nearly always the first alarm is still wanted.
         due = alarms[0][0] if alarms and not alarms[0][2].closed else desk.next_alarm()

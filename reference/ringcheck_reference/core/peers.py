@@ -1,5 +1,6 @@
-"""What this node believes of the other members. Wrong beliefs cost a hint or a detour, never data."""
+"""What this node believes of its peers. Wrong beliefs cost a hint or a detour, never data."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 from .messages import NodeId
@@ -8,7 +9,7 @@ from .ring import Ring
 
 @dataclass(slots=True)
 class Peer:
-    """One other member, as seen from here."""
+    """One other node, as seen from here."""
 
     trusted: bool = True
     """Not known to be out of reach; so is who has not been tried yet."""
@@ -23,17 +24,31 @@ class Peer:
 
 
 class Peers(dict[NodeId, Peer]):
-    """The other members of `ring` by id, and who of them can be reckoned with."""
+    """The other nodes to keep in touch with, by id, and who of them can be reckoned with."""
 
-    def __init__(self, own: NodeId, ring: Ring) -> None:
-        super().__init__((member.id, Peer()) for member in ring.members if member.id != own)
+    def __init__(self, own: NodeId, nodes: Iterable[NodeId], ring: Ring) -> None:
+        super().__init__((node, Peer()) for node in nodes)
         self._own = own
         self._ring = ring
         self._reachable: tuple[NodeId, ...] | None = ()
 
+    def change(self, nodes: Iterable[NodeId], ring: Ring) -> list[NodeId]:
+        """Keep in touch with these from now on; who is new is trusted. Gives those who are no peers any more."""
+        self._ring = ring
+        gone = sorted(self.keys() - set(nodes))
+        for node in gone:
+            del self[node]
+        for node in nodes:
+            self.setdefault(node, Peer())
+        self._reachable = None
+        return gone
+
     def trusts(self, node: NodeId) -> bool:
-        """Whether a request to `node` is worth waiting for. A node trusts itself."""
-        return node == self._own or self[node].trusted
+        """Whether a request to `node` is worth waiting for. A node trusts itself, and nobody who is no peer."""
+        if node == self._own:
+            return True
+        peer = self.get(node)
+        return peer is not None and peer.trusted
 
     def asked(self, node: NodeId, now: float) -> None:
         """A request goes to `node`."""
@@ -88,11 +103,11 @@ class Peers(dict[NodeId, Peer]):
         if node == self._own:
             reached = self.reachable()
         else:
-            peer = self[node]
-            if not (peer.heard and peer.incarnation):
+            peer = self.get(node)
+            if peer is None or not (peer.heard and peer.incarnation):
                 return False
             reached = peer.reachable
-        known = {self._ring.machine(node)}
+        known = {self._ring.machine(node)} if node in self._ring else set()
         for other in reached:
             if len(known) >= machines:
                 break

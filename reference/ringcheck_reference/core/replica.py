@@ -25,7 +25,10 @@ class ReplicaRows(Protocol):
 
 
 class OwnReplica(Overlay[bytes]):
-    """An overlay that keeps the trees in step with what is durable."""
+    """An overlay that keeps the trees in step with what is durable. A dropped key is an empty state.
+
+    Of `ring` only the partitions matter, which are those of any other ring of as many.
+    """
 
     def __init__(self, rows: ReplicaRows, ring: Ring) -> None:
         super().__init__(rows.get)
@@ -38,7 +41,10 @@ class OwnReplica(Overlay[bytes]):
         """As Overlay.settle; a state that became durable changes its leaf."""
         state = super().settle(token, key, durable=durable)
         if state is not None:
-            self._plant(key, encode_state(state))
+            if state:
+                self._plant(key, encode_state(state))
+            else:
+                self._uproot(key)
         return state
 
     def root(self, partition: int) -> bytes:
@@ -58,6 +64,15 @@ class OwnReplica(Overlay[bytes]):
         """One snapshot. Its keys come from the tree: a row that is not reported durable yet is not there."""
         entries = tuple(entry(key, self.durable(key)) for key in self.tree(partition).sorted_keys())
         return Scan(self.root(partition), entries)
+
+    def _uproot(self, key: bytes) -> None:
+        """The key is not held any more."""
+        partition = self._ring.partition(key)
+        tree = self._trees.get(partition)
+        if tree is not None:
+            tree.remove(key)
+            if not tree:
+                del self._trees[partition]
 
     def _plant(self, key: bytes, state: bytes) -> None:
         partition = self._ring.partition(key)

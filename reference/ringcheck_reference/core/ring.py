@@ -22,11 +22,9 @@ def place(key: bytes) -> int:
 
 
 class Ring:
-    """Partitions and preference lists of these members; raises ValueError without members."""
+    """Partitions and preference lists of these members; without members nobody owns anything."""
 
     def __init__(self, members: Sequence[Member], n: int, partition_count: int) -> None:
-        if not members:
-            raise ValueError("a ring has at least one member")
         self.members = tuple(sorted(members, key=lambda member: member.id))
         self.partition_count = partition_count
         self._machines = {member.id: member.machine for member in self.members}
@@ -50,6 +48,18 @@ class Ring:
     def fallbacks(self, key: bytes) -> tuple[NodeId, ...]:
         """The preference list without the home nodes."""
         return self._fallbacks[self.partition(key)]
+
+    def owners_of(self, partition: int) -> tuple[NodeId, ...]:
+        """As homes, of any key of the partition."""
+        return self.owners[partition]
+
+    def preference_list_of(self, partition: int) -> tuple[NodeId, ...]:
+        """As preference_list, of any key of the partition."""
+        return self._lists[partition]
+
+    def fallbacks_of(self, partition: int) -> tuple[NodeId, ...]:
+        """As fallbacks, of any key of the partition."""
+        return self._fallbacks[partition]
 
     def __contains__(self, node: object) -> bool:
         return node in self._machines

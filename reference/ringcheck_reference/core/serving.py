@@ -8,31 +8,56 @@ from .messages import (
     AnswerBody,
     Code,
     Found,
+    Held,
+    Holding,
     Leaf,
     Leaves,
     LeavesQuery,
+    NodeId,
     Nodes,
     NodesQuery,
+    PeerRequest,
     Ping,
     Pong,
     Read,
     Refusal,
+    Released,
     Roots,
     RootsQuery,
 )
 
 
-def serve(desk: Desk, query: Ping | Read | RootsQuery | NodesQuery | LeavesQuery) -> AnswerBody:
-    """The answer to `query`."""
-    return _SERVE[type(query)](desk, query)
+def serve(desk: Desk, sender: NodeId, request: PeerRequest) -> AnswerBody:
+    """The answer to what `sender` asks."""
+    query = request.body
+    kind = type(query)
+    if kind is Read:
+        return read(desk, sender, query.key)  # type: ignore[union-attr]  # as just seen
+    if kind is not Ping and request.view_digest != desk.view_digest and not _same(desk, request.view_digest):
+        return Refusal(Code.FAILED_PRECONDITION, f"{desk.own} does not know of the view of {sender}")
+    return _SERVE[kind](desk, query)
+
+
+def read(desk: Desk, sender: NodeId, key: bytes) -> AnswerBody:
+    """What this node holds of a key, as far as its word counts.
+
+    Who asks as an owner of a partition that was released here is taking it over, and is told what is held all the same.
+    Once the partition is settled, this node is a fallback like any other to everybody who knows of the change.
+    """
+    standing, partition = desk.standing, desk.ring.partition(key)
+    if standing.counts(partition):
+        return Found(desk.found(key))
+    is_fallback = standing.placement(partition).is_settled and standing.agrees(sender)
+    if standing.has_released(partition) and not is_fallback and sender not in desk.ring.owners_of(partition):
+        return Released(partition)
+    found = desk.found(key)
+    if not found and not standing.is_member and not standing.is_concerned(partition):
+        return Refusal(Code.FAILED_PRECONDITION, f"{desk.own} neither owns nor holds anything of partition {partition}")
+    return Found(found, provisional=True)
 
 
 def _ping(desk: Desk, _query: Ping) -> AnswerBody:
     return Pong(desk.incarnation, desk.peers.reachable())
-
-
-def _read(desk: Desk, query: Read) -> AnswerBody:
-    return Found(desk.found(query.key))
 
 
 def _roots(desk: Desk, query: RootsQuery) -> AnswerBody:
@@ -54,20 +79,37 @@ def _leaves(desk: Desk, query: LeavesQuery) -> AnswerBody:
     return Leaves(tuple(Leaf(key, hash_) for key, hash_ in desk.replica.tree(query.partition).leaves(query.buckets)))
 
 
+def _holding(desk: Desk, query: Holding) -> AnswerBody:
+    """Which of these leaves an owner does not hold durably in that very state."""
+    if refusal := _refused(desk, (query.partition,)):
+        return refusal
+    if query.changes_digest != desk.standing.view.changes_digest:
+        return Refusal(Code.FAILED_PRECONDITION, f"{desk.own} has another view")
+    if desk.own not in desk.ring.owners_of(query.partition) or not desk.standing.counts(query.partition):
+        return Refusal(Code.FAILED_PRECONDITION, f"{desk.own} is no owner of partition {query.partition} that counts")
+    tree = desk.replica.tree(query.partition)
+    return Held(tuple(place for place, leaf in enumerate(query.leaves) if tree.leaf_of(leaf.key) != leaf.hash))
+
+
 def _refused(desk: Desk, partitions: tuple[int, ...]) -> Refusal | None:
-    """An empty tree would be a lie about a partition that this node does not own."""
+    """An empty tree would be a lie about a partition that this node has nothing to do with."""
     for partition in partitions:
-        if partition >= desk.ring.partition_count:
+        if partition >= desk.config.partition_count:
             return Refusal(Code.INVALID_ARGUMENT, f"there is no partition {partition}")
-        if desk.own not in desk.ring.owners[partition]:
+        if not desk.standing.is_concerned(partition) and not desk.replica.tree(partition):
             return Refusal(Code.FAILED_PRECONDITION, f"{desk.own} does not own partition {partition}")
     return None
 
 
+def _same(desk: Desk, view_digest: bytes) -> bool:
+    """Whether both nodes know of the same joins, leaves and removals; an envelope without a digest says nothing."""
+    return not view_digest or desk.standing.is_same(view_digest)
+
+
 _SERVE: Final[dict[type, Callable[[Desk, Any], AnswerBody]]] = {
     Ping: _ping,
-    Read: _read,
     RootsQuery: _roots,
     NodesQuery: _nodes,
     LeavesQuery: _leaves,
+    Holding: _holding,
 }

@@ -1,9 +1,14 @@
-"""Another node's state arrives: merge it, and say so once it is durable."""
+"""Another node's state arrives: merge it, and say so once it is durable.
+
+What is said depends on where this node stands by then. A home says that it holds the state; who is none, or has not
+confirmed yet, says that the copy counts as a stand-in's; who has released the partition, or has left and is no home,
+keeps the copy until the owners have it, and says that it counts for nothing.
+"""
 
 from .conversation import Conversation
 from .desk import Desk
 from .encoding import encode_state
-from .messages import AnswerBody, Caller, Cause, Code, Refusal, Replicate, Stored
+from .messages import AnswerBody, Caller, Cause, Code, Refusal, Released, Replicate, Stored
 
 
 class Storing(Conversation):
@@ -29,7 +34,7 @@ class Storing(Conversation):
             if self._changed or desk.replica.durable(body.key) != before:
                 desk.put_replica(body.key, merged, self)
             else:
-                self._end(Stored(changed=False))
+                self._end(self._stored())
         else:
             before = desk.hints.latest((target, body.key))
             self._changed = before.merge(body.state) != before
@@ -43,17 +48,32 @@ class Storing(Conversation):
         if self._changed and self._body.cause is Cause.ANTI_ENTROPY:
             size = len(self._body.key) + len(encode_state(self._body.state))
             self._desk.counters.anti_entropy_repairs.add(size)
-        self._end(Stored(self._changed))
+        self._end(self._stored())
+
+    def _stored(self) -> Stored | Released:
+        """What the copy counts for."""
+        desk, body = self._desk, self._body
+        standing = desk.standing
+        if body.hint_for and body.hint_for != desk.own:
+            return Stored(self._changed, provisional=True)
+        partition = desk.ring.partition(body.key)
+        if standing.counts(partition):
+            return Stored(self._changed)
+        if standing.has_left or standing.has_released(partition):
+            return Released(partition)
+        return Stored(self._changed, provisional=True)
 
     def _objection(self, target: str) -> Refusal | None:
-        """Only a key's home nodes hold replicas of it, and only for them are hints kept."""
-        body = self._body
+        """Hints are kept by members, for who is or was one. A hint may be for this node: then it has arrived."""
+        body, standing = self._body, self._desk.standing
         if not body.key:
             return Refusal(Code.INVALID_ARGUMENT, "the key is empty")
         if not body.state:
             return Refusal(Code.INVALID_ARGUMENT, "the state is empty")
-        if target not in self._desk.ring.homes(body.key):
-            return Refusal(Code.FAILED_PRECONDITION, f"{target} is no home node of this key")
+        if target != self._desk.own and not standing.is_member:
+            return Refusal(Code.FAILED_PRECONDITION, f"{self._desk.own} is no member and keeps no hints")
+        if target not in standing.view.joined and target != self._desk.own:
+            return Refusal(Code.FAILED_PRECONDITION, f"{target} never joined, as far as this node knows")
         return None
 
     def _end(self, answer: AnswerBody) -> None:

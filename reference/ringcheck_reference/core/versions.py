@@ -129,7 +129,8 @@ class State:
     def of(cls, versions: Iterable[Version], context: Context) -> Self:
         """The state of these parts.
 
-        Raises MalformedState where the context lacks a dot, a dot stands twice, or a counter is absurd.
+        Raises MalformedState where the context lacks a dot, a dot stands twice, an actor has no name, or a counter is
+        absurd.
         """
         ordered = tuple(sorted(versions, key=_dot))
         for version in ordered:
@@ -139,6 +140,8 @@ class State:
             raise MalformedState("two versions of one state share a dot")
         if any(dot.counter > MAX_COUNTER for dot in context.vector + context.loose):
             raise MalformedState(f"a counter of the context is beyond {MAX_COUNTER}")
+        if not all(dot.actor for dot in context.vector + context.loose):
+            raise MalformedState("an actor of the context has no name")
         return cls(ordered, context)
 
     def merge(self, other: Self) -> Self:

@@ -8,11 +8,26 @@ from .messages import NodeId
 
 @dataclass(frozen=True, slots=True)
 class RingView:
-    """The ring as this node sees it: `owners` holds, for each partition in order, its home nodes."""
+    """The ring as this node sees it: `owners` holds, for each partition in order, its home nodes.
+
+    `digest` is the view digest.
+    """
 
     members: tuple[Member, ...]
     digest: bytes
     owners: tuple[tuple[NodeId, ...], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class MembershipView:
+    """What is under way because the members have changed."""
+
+    unconfirmed: tuple[int, ...] = ()
+    """Partitions of which this node is a new owner that has not confirmed yet."""
+    draining: tuple[NodeId, ...] = ()
+    """Who left and is neither drained nor removed."""
+    moving: tuple[int, ...] = ()
+    """Partitions that somebody is still to confirm, as this node knows."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,14 +5,18 @@ hint. It sends it to the other home nodes, and to stand-ins for those that are m
 as soon as somebody fails or is slow, every stand-in for every home node that has not answered, at once, because
 nobody knows who of them is really there; and before it gives up, everybody. W distinct machines for W distinct
 homes make it acknowledged. A home node that has not answered by then is left a hint.
+
+The homes are those that the partition had when the write began, whatever changes meanwhile. New owners that have not
+confirmed are sent the version too. Such a copy stands for the home whose slot it is in, but only once that home has
+failed, has released the partition or is slow: as long as reads go by the home, the home has to have it.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from .conversation import Conversation
 from .desk import Desk
 from .encoding import encode_context, encode_state
-from .messages import AnswerBody, Cause, Code, NodeId, Outcome, Replicate, Stored
+from .messages import AnswerBody, Cause, Code, NodeId, Outcome, Released, Replicate, Stored
 from .quorum import Copy, Quorum
 from .versions import Context, Dot, State, Version
 
@@ -54,8 +58,18 @@ class Writing(Conversation):
         self._value = value
         self._context = context
         self._finish = finish
-        self._homes = desk.ring.homes(key)
-        self._quorum = Quorum(self.needed(w), desk.ring.machine)
+        self._placement = desk.placement(key)
+        self._homes = self._placement.homes
+        self._ring = desk.ring
+        self._quorum = Quorum(self.needed(w), desk.machine)
+        self._excused: set[NodeId] = set()
+        """Homes for which a new owner's copy may stand."""
+        self._provisional: dict[NodeId, NodeId] = {}
+        """Who holds a copy that counts once its home is excused, and that home."""
+        self._released: list[Copy] = []
+        """Who has said so, and for which home it was asked."""
+        self._outdated = False
+        """Whether somebody has said that he is no home any more: a newer view is on its way."""
         self._requests: dict[int, Copy] = {}
         self._tokens: dict[int, Copy] = {}
         self._tried: set[Copy] = set()
@@ -83,8 +97,11 @@ class Writing(Conversation):
             if home not in missing:
                 self._place(home, home)
         if missing:
+            self._excused.update(missing)
             for node, home in zip(self._stand_ins(), missing, strict=False):
                 self._place(node, home)
+        if self._placement.stands_for:
+            self._place_beside()
         self._desk.wake(self, self._hedge_at)
         self._proceed()
 
@@ -109,8 +126,17 @@ class Writing(Conversation):
     def on_answer(self, request: int, sender: NodeId, body: AnswerBody) -> None:
         """Count a copy; anything but Stored is a failure."""
         if isinstance(body, Stored):
-            self._quorum.acknowledge(*self._requests.pop(request))
+            copy = self._requests.pop(request)
+            if body.provisional and not self._stands_in(copy):
+                self._hold_provisionally(*copy)
+            else:
+                self._quorum.acknowledge(*copy)
             self._proceed()
+        elif isinstance(body, Released):
+            self._expect_view()
+            copy = self._requests.pop(request)
+            self._released.append(copy)
+            self._miss(copy)
         else:
             self.on_failure(request, sender, True)
 
@@ -121,11 +147,23 @@ class Writing(Conversation):
     def on_persisted(self, token: int, *, durable: bool) -> None:
         """The own copy is durable; or it is not, and then it counts as little as anybody's."""
         copy = self._tokens.pop(token)
-        if durable:
+        if not durable:
+            self._miss(copy)
+        elif self._stands_in(copy) or self._counts():
             self._quorum.acknowledge(*copy)
             self._proceed()
-        else:
+        elif self._is_released():
             self._miss(copy)
+        else:
+            self._hold_provisionally(*copy)
+            self._proceed()
+
+    def on_view(self) -> None:
+        """Whoever is a member now may stand in."""
+        if not self._acknowledged:
+            self._ask_again()
+            self._hedge()
+        self._proceed()
 
     def on_time(self) -> None:
         """Hedge, or give up."""
@@ -134,23 +172,38 @@ class Writing(Conversation):
         elif self._desk.now >= self._answer_by:
             self._fail()
         else:
+            self._ask_again()
             self._hedge()
-            self._desk.wake(self, self._answer_by)
+            at = self._desk.now + self._desk.config.replica_timeout if self._outdated else self._answer_by
+            self._desk.wake(self, min(at, self._answer_by))
         self._proceed()
 
     def _known(self) -> State:
         """What this node holds of the key, what is on its way to the disk included."""
-        if self._desk.own in self._homes:
+        if self._desk.own in self._homes or self._desk.own in self._placement.stands_for:
             return self._desk.replica.latest(self._key)
         known = State.EMPTY
         for home in self._homes:
-            known = known.merge(self._desk.hints.latest((home, self._key)))
+            known = known.merge(self._desk.hints.latest((self._placement.hint_target(home), self._key)))
         return known
 
     def _stand_ins(self) -> list[NodeId]:
         """Who may keep a hint: this node first, if it is no home, then the fallbacks within reach."""
-        fallbacks = [node for node in self._desk.ring.fallbacks(self._key) if self._desk.peers.trusts(node)]
+        fallbacks = [node for node in self._fallbacks() if self._desk.peers.trusts(node)]
         return sorted(fallbacks, key=lambda node: node != self._desk.own)
+
+    def _fallbacks(self) -> Sequence[NodeId]:
+        """The members, as of now, that had no part in the key when the write began."""
+        if self._desk.ring is self._ring:
+            return self._placement.fallbacks
+        apart = {*self._homes, *self._placement.stands_for}
+        return [node for node in self._desk.ring.preference_list(self._key) if node not in apart]
+
+    def _place_beside(self) -> None:
+        """Let the new owners hold it as well."""
+        for newcomer, home in self._placement.stands_for.items():
+            if self._desk.peers.trusts(newcomer):
+                self._place(newcomer, home)
 
     def _place(self, node: NodeId, home: NodeId) -> None:
         """Let `node` hold a copy for `home`: in its replica if it is that home, else as a hint."""
@@ -159,22 +212,75 @@ class Writing(Conversation):
             return
         self._tried.add(copy)
         self._quorum.expect(node, home)
+        stands_in = self._stands_in(copy)
         if node != self._desk.own:
-            body = Replicate(self._key, self._delta, "" if node == home else home, Cause.WRITE)
+            hint_for = self._placement.hint_target(home) if stands_in else ""
+            body = Replicate(self._key, self._delta, hint_for, Cause.WRITE)
             self._requests[self._desk.ask(node, body, self)] = copy
-        elif node == home:
-            self._tokens[self._desk.store_replica(self._key, self._delta, self)] = copy
+        elif stands_in:
+            target = self._placement.hint_target(home)
+            self._tokens[self._desk.store_hint(target, self._key, self._delta, self)] = copy
         else:
-            self._tokens[self._desk.store_hint(home, self._key, self._delta, self)] = copy
+            self._tokens[self._desk.store_replica(self._key, self._delta, self)] = copy
+
+    def _stands_in(self, copy: Copy) -> bool:
+        """Whether the copy is a hint, and not in the replica of a home or of a new owner."""
+        node, home = copy
+        return node != home and self._placement.stands_for.get(node) != home
+
+    def _counts(self) -> bool:
+        """Whether this node's own copy is a home's."""
+        return self._desk.standing.counts(self._placement.partition)
+
+    def _is_released(self) -> bool:
+        """Whether this node's own copy counts for nothing."""
+        standing = self._desk.standing
+        return standing.has_left or standing.has_released(self._placement.partition)
+
+    def _hold_provisionally(self, node: NodeId, home: NodeId) -> None:
+        """A copy of an owner that has not confirmed. It waits for the home whose slot it is in, if that is another."""
+        if node == home or home in self._excused:
+            self._quorum.acknowledge(node, home)
+        else:
+            self._provisional[node] = home
+
+    def _excuse(self, home: NodeId) -> None:
+        """`home` is not to be waited for: who holds a copy in its slot may stand for it."""
+        self._excused.add(home)
+        for node in [node for node, stood_for in self._provisional.items() if stood_for == home]:
+            del self._provisional[node]
+            self._quorum.acknowledge(node, home)
+
+    def _awaits_view(self) -> bool:
+        """Whether a newer view may help: somebody has one, or this node has not even heard of its own joining."""
+        if not self._outdated and not self._desk.standing.is_member:
+            self._expect_view()
+        return self._outdated
+
+    def _ask_again(self) -> None:
+        """Who had released the partition may have heard by now that it is an owner again."""
+        released, self._released = self._released, []
+        for copy in released:
+            self._tried.discard(copy)
+            self._place(*copy)
+
+    def _expect_view(self) -> None:
+        self._outdated = True
+        self._desk.watchers.append(self)
 
     def _miss(self, copy: Copy) -> None:
         self._quorum.give_up(*copy)
+        if copy[0] == copy[1]:
+            self._excuse(copy[1])
         if not self._acknowledged:
             self._hedge()
         self._proceed()
 
     def _hedge(self) -> None:
         """Every stand-in for every home without an acknowledgement of its own: each may serve for any of them."""
+        if self._desk.now >= self._hedge_at and self._placement.stands_for:
+            for home in self._homes:
+                self._excuse(home)
         for node in self._stand_ins():
             for home in self._missing():
                 self._place(node, home)
@@ -182,8 +288,11 @@ class Writing(Conversation):
     def _ask_everybody(self) -> None:
         """Before giving up: suspicion may be wrong, on a busy machine above all, and costs a message to find out."""
         for home in self._homes:
+            self._excuse(home)
             self._place(home, home)
-        for node in self._desk.ring.fallbacks(self._key):
+        for newcomer, home in self._placement.stands_for.items():
+            self._place(newcomer, home)
+        for node in self._fallbacks():
             for home in self._missing():
                 self._place(node, home)
 
@@ -201,7 +310,7 @@ class Writing(Conversation):
             self._finish(Outcome(Code.OK, context=self._result))
         if not self._acknowledged and self._quorum.hopeless:
             self._ask_everybody()
-            if self._quorum.hopeless:
+            if self._quorum.hopeless and not self._awaits_view():
                 self._fail()
         if self._acknowledged and (self._desk.now >= self._hedge_at or not self._missing()):
             self._leave_hints()
@@ -209,9 +318,12 @@ class Writing(Conversation):
 
     def _leave_hints(self) -> None:
         """Nobody waits any longer: this node remembers the write for the home nodes that have not got it."""
+        if not self._desk.standing.is_member:
+            return
         for home in self._missing():
-            if home != self._desk.own and (self._desk.own, home) not in self._tried:
-                self._desk.store_hint(home, self._key, self._delta)
+            target = self._placement.hint_target(home)
+            if self._desk.own not in (home, target) and (self._desk.own, home) not in self._tried:
+                self._desk.store_hint(target, self._key, self._delta)
 
     def _fail(self) -> None:
         reason = f"fewer than {self._quorum.needed} nodes could hold the write; it may take effect later"

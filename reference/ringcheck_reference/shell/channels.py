@@ -15,6 +15,8 @@ _BACKOFF: Final = (
     # In spite of its name the time limit of one attempt to connect; it must exceed any delay that is no outage.
     ("grpc.min_reconnect_backoff_ms", 1000),
 )
+# Probes of the bandwidth are pings after many a read; messages here are small, and the streams' windows wide enough.
+_WITHOUT_PROBES: Final = (("grpc.http2.bdp_probe", 0),)
 _KEEPALIVE: Final = (
     ("grpc.keepalive_time_ms", 2000),
     ("grpc.keepalive_timeout_ms", 1000),
@@ -37,6 +39,7 @@ def dialling(max_message_bytes: int) -> Options:
     return (
         *_BACKOFF,
         *_KEEPALIVE,
+        *_WITHOUT_PROBES,
         # Else a new channel inherits the back-off of an old one to the same address.
         ("grpc.use_local_subchannel_pool", 1),
         ("grpc.enable_http_proxy", 0),
@@ -55,5 +58,6 @@ def listening(max_message_bytes: int) -> Options:
         ("grpc.http2.min_ping_interval_without_data_ms", 1000),
         ("grpc.keepalive_permit_without_calls", 1),
         ("grpc.http2.max_ping_strikes", 0),
+        *_WITHOUT_PROBES,
         *_message_lengths(max_message_bytes),
     )

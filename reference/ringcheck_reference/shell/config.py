@@ -35,10 +35,12 @@ class Settings:
     listen_address: str
     data_directory: Path
     address_book: dict[str, str]
-    """Where to dial each other member, by node id."""
+    """Where to dial every other node that may ever be, by node id."""
     deadlines: Deadlines
     seed: int
     core: CoreConfig
+    metrics_address: str = ""
+    """Where to serve metrics; empty = nowhere."""
 
 
 def load(path: Path) -> Settings:
@@ -65,14 +67,12 @@ def load(path: Path) -> Settings:
 def check(message: config_pb2.NodeConfig) -> Settings:
     """Check every field and fill in defaults; raises ConfigError with one sentence."""
     members = _members(message)
-    _expect(
-        message.node_id in {member.id for member in members},
-        f"node_id {message.node_id!r} is not among the members; add it there.",
-    )
+    # An id that is not among the members is that of a node which joins later.
+    _expect(message.node_id != "", "node_id is empty; give the node an id.")
     _quorums(message, len({member.machine for member in members}))
-    unknown = [seed for seed in message.seeds if seed not in {member.id for member in members}]
-    _expect(not unknown, f"seeds name {', '.join(map(repr, unknown))}; name members only.")
     _address("listen_address", message.listen_address)
+    if message.metrics_address:
+        _address("metrics_address", message.metrics_address)
     return Settings(
         listen_address=message.listen_address,
         data_directory=_data_directory(message.data_directory),
@@ -80,6 +80,7 @@ def check(message: config_pb2.NodeConfig) -> Settings:
         deadlines=deadlines(message),
         seed=message.seed,
         core=_core_config(message, members),
+        metrics_address=message.metrics_address,
     )
 
 
@@ -104,7 +105,7 @@ def _expect(condition: bool, sentence: str) -> None:
 
 
 def _members(message: config_pb2.NodeConfig) -> tuple[Member, ...]:
-    _expect(len(message.members) > 0, "members is empty; list every node of the ring, this one included.")
+    _expect(len(message.members) > 0, "members is empty; list every node of the ring at its start.")
     seen: set[str] = set()
     for index, member in enumerate(message.members):
         _expect(member.node_id != "", f"members[{index}] has no node_id; give each member an id.")
@@ -135,15 +136,16 @@ def _address(name: str, address: str) -> None:
 
 
 def _address_book(message: config_pb2.NodeConfig, members: tuple[Member, ...]) -> dict[str, str]:
-    others = [member.id for member in members if member.id != message.node_id]
-    missing = [node_id for node_id in others if node_id not in message.address_book]
-    _expect(
-        not missing,
-        f"address_book lacks {', '.join(map(repr, missing))}; give the address to dial for every member.",
-    )
-    for node_id in others:
-        _address(f"address_book[{node_id!r}]", message.address_book[node_id])
-    return {node_id: message.address_book[node_id] for node_id in others}
+    book = {node_id: address for node_id, address in sorted(message.address_book.items()) if node_id != message.node_id}
+    for group, ids in (("member", [member.id for member in members]), ("seed", message.seeds)):
+        missing = [node_id for node_id in ids if node_id not in book and node_id != message.node_id]
+        _expect(
+            not missing,
+            f"address_book lacks {', '.join(map(repr, missing))}; give the address to dial for every {group}.",
+        )
+    for node_id, address in book.items():
+        _address(f"address_book[{node_id!r}]", address)
+    return book
 
 
 def _data_directory(name: str) -> Path:
@@ -185,6 +187,7 @@ def _core_config(message: config_pb2.NodeConfig, members: tuple[Member, ...]) ->
         w=message.w,
         partition_count=message.partition_count,
         limits=_limits(message.limits),
+        seeds=tuple(seed for seed in message.seeds if seed != message.node_id),
         # What is left out is 0 and keeps the core's default.
         **{name: value / 1000 for name, value in given_ms.items() if value},
     )

@@ -12,6 +12,7 @@ PROFILES: Final = (
     node_pb2.PROFILE_KV,
     node_pb2.PROFILE_DESCRIBE,
     node_pb2.PROFILE_RING,
+    node_pb2.PROFILE_MEMBERSHIP,
     node_pb2.PROFILE_INSPECT,
     node_pb2.PROFILE_PEER,
 )

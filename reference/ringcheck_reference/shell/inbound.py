@@ -2,8 +2,8 @@
 
 import asyncio
 import logging
-from collections import deque
-from typing import Final, Protocol
+from collections.abc import Callable
+from typing import Any, Protocol
 
 import grpc
 import grpc.aio
@@ -11,12 +11,15 @@ from google.protobuf.message import DecodeError
 
 from dynamo_node.v1 import peer_pb2
 from ringcheck_reference.core.messages import Caller
-
-_QUEUE_LIMIT: Final = 4096
+from ringcheck_reference.shell.logs import event
+from ringcheck_reference.shell.outbox import Outbox
 
 log = logging.getLogger(__name__)
 
-_Context = grpc.aio.ServicerContext[peer_pb2.ExchangeRequest, peer_pb2.ExchangeResponse]
+ViewDigest = Callable[[], bytes]
+"""The digest of this node's view, as it is now."""
+
+_Context = grpc.aio.ServicerContext[peer_pb2.ExchangeRequest, bytes]
 
 
 class InboundListener(Protocol):
@@ -30,38 +33,31 @@ class InboundListener(Protocol):
 
 
 class _Stream:
-    """One open stream, its answers waiting to be written."""
+    """One open stream, its answers waiting to be written. A peer that does not read loses what is too much."""
 
     def __init__(self, serial: int) -> None:
         self.serial = serial
         self.caller: Caller | None = None
-        self._answers: deque[peer_pb2.ExchangeResponse] = deque()
-        self._queued = asyncio.Event()
-
-    def answer(self, response: peer_pb2.ExchangeResponse) -> None:
-        """Queue an answer. A peer that does not read loses it, as it would on a broken stream."""
-        if len(self._answers) < _QUEUE_LIMIT:
-            self._answers.append(response)
-            self._queued.set()
+        self.under_way: set[int] = set()
+        """The requests that are not answered yet."""
+        self.outbox = Outbox(peer_pb2.ExchangeResponse, lambda: len(self.under_way))
 
     async def write(self, context: _Context) -> None:
         """Write what is queued, until cancelled."""
         while True:
-            while self._answers:
-                await context.write(self._answers.popleft())
-            self._queued.clear()
-            await self._queued.wait()
+            _, message = await self.outbox.take()
+            await context.write(message)
 
 
 class Inbound:
-    """All incoming streams of a node, each with a number of its own: request ids are unique on their stream only."""
+    """All incoming streams of a node, each with a number of its own: request ids are unique on their stream only.
 
-    def __init__(
-        self, hello: peer_pb2.Hello, view_digest: bytes, peers: frozenset[str], listener: InboundListener
-    ) -> None:
+    Whoever says who it is may speak, member or not: one that is to join serves its clients by way of the members.
+    """
+
+    def __init__(self, hello: peer_pb2.Hello, view_digest: ViewDigest, listener: InboundListener) -> None:
         self._hello = hello
         self._view_digest = view_digest
-        self._peers = peers
         self._listener = listener
         self._streams: dict[int, _Stream] = {}
         self._tasks: set[asyncio.Task[None]] = set()
@@ -69,16 +65,14 @@ class Inbound:
 
     def handler(self) -> grpc.GenericRpcHandler:
         """The service, for a server. Unlike the generated one it survives bytes that are no envelope."""
-        exchange = grpc.stream_stream_rpc_method_handler(
-            self.exchange,
-            request_deserializer=_parse_request,
-            response_serializer=peer_pb2.ExchangeResponse.SerializeToString,
-        )
+        exchange: Any = grpc.stream_stream_rpc_method_handler(self.exchange, request_deserializer=_parse_request)
         return grpc.method_handlers_generic_handler("dynamo_node.v1.Peer", {"Exchange": exchange})
 
     def answer(self, caller: Caller, response: peer_pb2.ExchangeResponse) -> None:
         """Answer on the stream that asked, if it is still there."""
-        self._answer(caller.stream, response)
+        if (stream := self._streams.get(caller.stream)) is not None and response.request_id:
+            stream.under_way.discard(response.request_id)
+            stream.outbox.put(response)
 
     async def exchange(self, _requests: object, context: _Context) -> None:
         """Serve one stream until the peer or this node ends it."""
@@ -105,40 +99,50 @@ class Inbound:
 
     async def _read(self, stream: _Stream, context: _Context) -> None:
         while isinstance(request := await context.read(), peer_pb2.ExchangeRequest):
-            try:
-                self._take(stream, request)
-            except Exception:
-                log.exception("cannot deal with a request")
-                refusal = _refusal(request, grpc.StatusCode.INTERNAL, "this node has made a mistake")
-                self._answer(stream.serial, refusal)
+            if request.HasField("several"):
+                for each in request.several.requests:
+                    self._try(stream, each)
+            else:
+                self._try(stream, request)
+
+    def _try(self, stream: _Stream, request: peer_pb2.ExchangeRequest) -> None:
+        try:
+            self._take(stream, request)
+        except Exception:
+            log.exception("cannot deal with a request", extra=event("mistake", where="a request"))
+            refusal = _refusal(request, grpc.StatusCode.INTERNAL, "this node has made a mistake")
+            self._answer(stream.serial, refusal)
 
     def _take(self, stream: _Stream, request: peer_pb2.ExchangeRequest) -> None:
         body = request.WhichOneof("body")
-        if body is None:
+        if body in (None, "several"):
             refusal = _refusal(request, grpc.StatusCode.INVALID_ARGUMENT, "no request that this node knows")
             self._answer(stream.serial, refusal)
         elif body == "hello":
             self._answer(stream.serial, self._greet(stream, request))
+            stream.outbox.open(request.hello)
         elif stream.caller is None:
             refusal = _refusal(request, grpc.StatusCode.FAILED_PRECONDITION, "a stream begins with Hello")
             self._answer(stream.serial, refusal)
         else:
+            if request.request_id:
+                stream.under_way.add(request.request_id)
             self._listener.asked(stream.caller, request)
 
     def _greet(self, stream: _Stream, request: peer_pb2.ExchangeRequest) -> peer_pb2.ExchangeResponse:
         hello = request.hello
-        if hello.node_id not in self._peers:
-            message = f"{hello.node_id!r} is no other member of this ring"
+        if hello.node_id in ("", self._hello.node_id):
+            message = f"{hello.node_id!r} is no other node"
             return _refusal(request, grpc.StatusCode.PERMISSION_DENIED, message)
         stream.caller = Caller(hello.node_id, hello.incarnation, stream.serial)
         self._listener.peer_dialled(hello.node_id)
         return peer_pb2.ExchangeResponse(request_id=request.request_id, hello=self._hello)
 
     def _answer(self, serial: int, response: peer_pb2.ExchangeResponse) -> None:
-        stream = self._streams.get(serial)
-        if stream is not None and response.request_id != 0:
-            response.view_digest = self._view_digest
-            stream.answer(response)
+        """What this side answers itself."""
+        response.view_digest = self._view_digest()
+        if (stream := self._streams.get(serial)) is not None and response.request_id:
+            stream.outbox.put(response)
 
 
 def _refusal(request: peer_pb2.ExchangeRequest, code: grpc.StatusCode, message: str) -> peer_pb2.ExchangeResponse:

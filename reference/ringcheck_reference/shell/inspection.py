@@ -33,11 +33,14 @@ class InspectService(inspect_pb2_grpc.InspectServicer):
         """See inspect.proto."""
         status = self._runner.core.status()
         ring = self._runner.core.ring()
+        membership = self._runner.core.membership()
         response = inspect_pb2.StatusResponse(
             node_id=self._node_id,
             incarnation=self._incarnation,
             view_digest=ring.digest,
             members=sorted(member.id for member in ring.members),
+            unconfirmed_partitions=membership.unconfirmed,
+            draining=membership.draining,
         )
         for field in fields(status):
             tally = getattr(status, field.name)

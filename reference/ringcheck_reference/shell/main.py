@@ -13,15 +13,19 @@ from typing import Final
 
 from dynamo_node.v1 import peer_pb2
 from ringcheck_reference.core.node import Node
-from ringcheck_reference.shell import channels
+from ringcheck_reference.shell import channels, logs
 from ringcheck_reference.shell.config import ConfigError, Settings, load
 from ringcheck_reference.shell.inbound import Inbound
 from ringcheck_reference.shell.inspection import InspectService
-from ringcheck_reference.shell.peers import PROTOCOL, PeerLink, Peers
+from ringcheck_reference.shell.logs import event
+from ringcheck_reference.shell.membership import MembershipService
+from ringcheck_reference.shell.outbox import PROTOCOL
+from ringcheck_reference.shell.peers import PeerLink, Peers
 from ringcheck_reference.shell.runner import Runner
+from ringcheck_reference.shell.schema import StoreError
 from ringcheck_reference.shell.server import Server
 from ringcheck_reference.shell.services import KeyValueService, NodeService, RingService
-from ringcheck_reference.shell.store import Store, StoreError
+from ringcheck_reference.shell.store import Store
 
 EXIT_STOPPED: Final = 0
 EXIT_WRONG_CONFIG: Final = 2
@@ -29,8 +33,10 @@ EXIT_CANNOT_SERVE: Final = 3
 
 # Ready means that peers in reach are connected; peers out of reach do not hold a node up for longer than this.
 _DIAL_TIMEOUT_S: Final = 0.5
-# Together with the server's own grace well below two seconds.
+# Together with the server's own grace well below two seconds,
 _CALLS_GRACE_S: Final = 1.0
+# and with this below the ten that a container's end may take: then whoever stops nodes kills them.
+_HAND_OFF_S: Final = 5.0
 
 log = logging.getLogger(__name__)
 
@@ -49,29 +55,29 @@ class Parts:
     inspection: type[InspectService] = InspectService
 
 
-def serve(config_path: Path, parts: Parts | None = None) -> int:
+def serve(config_path: Path, parts: Parts | None = None, *, json_logs: bool = False) -> int:
     """Run a node until SIGTERM or SIGINT. Returns the exit code; what went wrong is one sentence on stderr."""
+    fail = _log_failure if json_logs else _say_failure
     try:
-        _set_up_logging()
+        logs.set_up(json_logs)
         settings = load(config_path)
+        logs.name_node(settings.core.node_id)
         asyncio.run(_serve(settings, parts or Parts()))
     except ConfigError as error:
-        return _fail(error, EXIT_WRONG_CONFIG)
+        return fail(error, EXIT_WRONG_CONFIG)
     except (CannotServeError, StoreError) as error:
-        return _fail(error, EXIT_CANNOT_SERVE)
+        return fail(error, EXIT_CANNOT_SERVE)
     return EXIT_STOPPED
 
 
-def _fail(error: Exception, code: int) -> int:
+def _say_failure(error: Exception, code: int) -> int:
     sys.stderr.write(f"ringcheck_reference: {error}\n")
     return code
 
 
-def _set_up_logging() -> None:
-    level = os.environ.get("RINGCHECK_LOG", "info").upper()
-    if level not in logging.getLevelNamesMapping():
-        raise ConfigError(f"RINGCHECK_LOG is {level.lower()!r}; set it to debug, info, warning or error.")
-    logging.basicConfig(level=level, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
+def _log_failure(error: Exception, code: int) -> int:
+    log.error("%s", error, extra=event("failed", exit_code=code))
+    return code
 
 
 async def _serve(settings: Settings, parts: Parts) -> None:
@@ -85,7 +91,7 @@ async def _serve(settings: Settings, parts: Parts) -> None:
         await _serve_from(store, settings, parts, stop)
     finally:
         store.close()
-    log.info("node %s has stopped", settings.core.node_id)
+    log.info("node %s has stopped", settings.core.node_id, extra=event("stopped"))
 
 
 async def _serve_from(store: Store, settings: Settings, parts: Parts, stop: asyncio.Event) -> None:
@@ -93,17 +99,17 @@ async def _serve_from(store: Store, settings: Settings, parts: Parts, stop: asyn
     # Drawn anew at each start, and never kept: an actor that came back with an old disk would repeat its dots.
     nonce = os.urandom(8)
     core = _recover(store, settings, parts, nonce)
-    runner = Runner(core, node_id, store)
+    runner = _make_runner(core, store, settings, nonce.hex())
     hello = peer_pb2.Hello(node_id=node_id, incarnation=nonce.hex(), protocol=PROTOCOL)
-    view_digest = core.ring().digest
-    inbound = Inbound(hello, view_digest, frozenset(settings.address_book), runner)
-    peers = _dial(settings, hello, view_digest, runner)
+    inbound = Inbound(hello, runner.view_digest, runner)
+    peers = _peers(settings, hello, runner)
     runner.connect(peers, inbound)
     server = Server(
         settings.core.limits.max_message_bytes,
         key_value=parts.key_value(runner),
         node=NodeService(settings),
         ring=RingService(runner, settings.core.limits.max_key_bytes),
+        membership=MembershipService(runner),
         inspection=parts.inspection(runner, node_id, nonce.hex()),
         peer=inbound.handler(),
     )
@@ -112,25 +118,59 @@ async def _serve_from(store: Store, settings: Settings, parts: Parts, stop: asyn
     except RuntimeError as error:
         raise CannotServeError(_cannot_listen(settings.listen_address, "gRPC could not bind it")) from error
     runner.start()
-    peers.start()
     await peers.tried(_DIAL_TIMEOUT_S)
-    await server.set_serving(True)
-    log.info("node %s serves on %s", node_id, settings.listen_address)
+    serving = asyncio.create_task(_serve_until_removed(server, runner, settings))
     await stop.wait()
+    serving.cancel()
     await server.set_serving(False)
     await runner.finish_calls(_CALLS_GRACE_S)
+    await _hand_off(runner, node_id)
     runner.stop()
     inbound.close()
     await server.stop()
     await peers.stop()
 
 
+async def _hand_off(runner: Runner, node_id: str) -> None:
+    """Let others have what this node keeps for them: nobody knows when it will be started again."""
+    await runner.hand_off(_HAND_OFF_S)
+    if kept := runner.core.status().hints_pending.count:
+        log.info("node %s keeps %s hints until it is started again", node_id, kept, extra=event("hints", kept=kept))
+
+
+def _make_runner(core: Node, store: Store, settings: Settings, incarnation: str) -> Runner:
+    node_id, address = settings.core.node_id, settings.metrics_address
+    if not address:
+        return Runner(core, node_id, store)
+    # Only here: the import takes half as long as the rest of a start.
+    from ringcheck_reference.shell.metrics import MeteredRunner
+
+    try:
+        return MeteredRunner(core, node_id, store, incarnation, address)
+    except OSError as error:
+        raise CannotServeError(_cannot_listen(address, error.strerror or str(error), "metrics_address")) from error
+
+
+async def _serve_until_removed(server: Server, runner: Runner, settings: Settings) -> None:
+    """What health says while the node runs. Who was removed goes on running, to tell that to whoever asks."""
+    if not runner.removed.is_set():
+        await server.set_serving(True)
+        address = settings.listen_address
+        log.info("node %s serves on %s", settings.core.node_id, address, extra=event("serving", address=address))
+    await runner.removed.wait()
+    await server.set_serving(False)
+    log.warning(
+        "node %s was removed from the cluster; it serves nobody any more, so stop it",
+        settings.core.node_id,
+        extra=event("removed"),
+    )
+
+
 def _recover(store: Store, settings: Settings, parts: Parts, nonce: bytes) -> Node:
     """The core, with all that the disk holds; raises StoreError when it cannot be read."""
-    node_id = settings.core.node_id
-    actor = node_id.encode() + nonce
+    actor = settings.core.node_id.encode() + nonce
     try:
-        return parts.node(settings.core, store.replica, store.hints, actor, nonce.hex(), settings.seed)
+        return parts.node(settings.core, store.replica, store.hints, store.facts, actor, nonce.hex(), settings.seed)
     except sqlite3.Error as error:
         raise StoreError(
             f"The database in {settings.data_directory} is damaged ({error}); restore it, or empty the directory "
@@ -138,14 +178,13 @@ def _recover(store: Store, settings: Settings, parts: Parts, nonce: bytes) -> No
         ) from error
 
 
-def _dial(settings: Settings, hello: peer_pb2.Hello, view_digest: bytes, runner: Runner) -> Peers:
+def _peers(settings: Settings, hello: peer_pb2.Hello, runner: Runner) -> Peers:
     options = channels.dialling(settings.core.limits.max_message_bytes)
-    return Peers(
-        {
-            peer: PeerLink(peer, address, hello, view_digest, options, runner)
-            for peer, address in settings.address_book.items()
-        }
-    )
+
+    def dial(peer: str, address: str) -> PeerLink:
+        return PeerLink(peer, address, hello, runner.view_digest, options, runner)
+
+    return Peers(settings.address_book, dial, runner)
 
 
 def _check_address(address: str) -> None:
@@ -163,5 +202,5 @@ def _check_address(address: str) -> None:
         raise CannotServeError(_cannot_listen(address, error.strerror or str(error))) from error
 
 
-def _cannot_listen(address: str, reason: str) -> str:
-    return f"Cannot listen on {address}: {reason}; stop what is there, or give the node another listen_address."
+def _cannot_listen(address: str, reason: str, field: str = "listen_address") -> str:
+    return f"Cannot listen on {address}: {reason}; stop what is there, or give the node another {field}."

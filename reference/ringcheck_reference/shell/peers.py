@@ -6,8 +6,7 @@ it certainly never left this node; or *lost*, when the stream broke after it may
 
 import asyncio
 import logging
-from collections import deque
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from typing import Final, Protocol
 
 import grpc
@@ -17,8 +16,10 @@ from google.protobuf.message import DecodeError
 from dynamo_node.v1 import peer_pb2
 from ringcheck_reference.core.messages import FIRST_REQUEST_ID
 from ringcheck_reference.shell.channels import Options
+from ringcheck_reference.shell.inbound import ViewDigest
+from ringcheck_reference.shell.logs import event
+from ringcheck_reference.shell.outbox import Outbox
 
-PROTOCOL: Final = 1
 EXCHANGE: Final = "/dynamo_node.v1.Peer/Exchange"
 HELLO_ID: Final = FIRST_REQUEST_ID - 1
 
@@ -27,13 +28,12 @@ _FIRST_PAUSE_S: Final = 0.1
 _PAUSE_GROWTH: Final = 1.5
 _LONGEST_PAUSE_S: Final = 0.4
 _HELLO_TIMEOUT_S: Final = 3.0
-_QUEUE_LIMIT: Final = 4096
 
 log = logging.getLogger(__name__)
 
 _BROKEN: Final = (grpc.aio.AioRpcError, grpc.aio.BaseError, asyncio.InvalidStateError)
-_Call = grpc.aio.StreamStreamCall[peer_pb2.ExchangeRequest, peer_pb2.ExchangeResponse]
-_Exchange = grpc.aio.StreamStreamMultiCallable[peer_pb2.ExchangeRequest, peer_pb2.ExchangeResponse]
+_Call = grpc.aio.StreamStreamCall[bytes, peer_pb2.ExchangeResponse]
+_Exchange = grpc.aio.StreamStreamMultiCallable[bytes, peer_pb2.ExchangeResponse]
 
 
 class LinkListener(Protocol):
@@ -64,7 +64,7 @@ class PeerLink:
         peer: str,
         address: str,
         hello: peer_pb2.Hello,
-        view_digest: bytes,
+        view_digest: ViewDigest,
         options: Options,
         listener: LinkListener,
     ) -> None:
@@ -74,9 +74,8 @@ class PeerLink:
         self._view_digest = view_digest
         self._options = options
         self._listener = listener
-        self._queue: deque[peer_pb2.ExchangeRequest] = deque()
         self._unanswered: set[int] = set()
-        self._queued = asyncio.Event()
+        self._outbox = Outbox(peer_pb2.ExchangeRequest, lambda: len(self._unanswered))
         self._retry = asyncio.Event()
         self._up = False
         self.tried = asyncio.Event()
@@ -84,12 +83,8 @@ class PeerLink:
 
     def send(self, request: peer_pb2.ExchangeRequest) -> None:
         """Put `request` on the stream; without a stream, or with a full queue, it is unsent."""
-        if not self._up or len(self._queue) >= _QUEUE_LIMIT:
+        if not (self._up and self._outbox.put(request)):
             self._listener.unsent(self._peer, (request.request_id,))
-            return
-        request.view_digest = self._view_digest
-        self._queue.append(request)
-        self._queued.set()
 
     def retry_now(self) -> None:
         """Cut the pause before the next attempt short: something was heard from the peer."""
@@ -119,9 +114,9 @@ class PeerLink:
             # gRPC cancels too, when it gives a call up.
         except (*_BROKEN, TimeoutError) as error:
             reason = error.details() if isinstance(error, grpc.aio.AioRpcError) else error
-            log.debug("stream to %s: %s", self._peer, reason)
+            log.debug("stream to %s: %s", self._peer, reason, extra=event("stream", peer=self._peer, error=reason))
         except Exception:
-            log.exception("the stream to %s failed", self._peer)
+            log.exception("the stream to %s failed", self._peer, extra=event("mistake", where="a stream"))
         finally:
             was_up = self._up
             self._close()
@@ -130,19 +125,15 @@ class PeerLink:
 
     async def _one_stream(self, channel: grpc.aio.Channel) -> None:
         """Open one stream and serve it; returns or raises when it ends."""
-        exchange: _Exchange = channel.stream_stream(
-            EXCHANGE,
-            request_serializer=peer_pb2.ExchangeRequest.SerializeToString,
-            response_deserializer=_parse_response,
-        )
+        exchange: _Exchange = channel.stream_stream(EXCHANGE, response_deserializer=_parse_response)
         call = exchange()
         async with asyncio.timeout(_HELLO_TIMEOUT_S):
-            await call.write(
-                peer_pb2.ExchangeRequest(request_id=HELLO_ID, view_digest=self._view_digest, hello=self._hello)
-            )
+            hello = peer_pb2.ExchangeRequest(request_id=HELLO_ID, view_digest=self._view_digest(), hello=self._hello)
+            await call.write(hello.SerializeToString())
             answer = await call.read()
         if not isinstance(answer, peer_pb2.ExchangeResponse) or not self._is_greeted_by_peer(answer):
             return
+        self._outbox.open(answer.hello)
         self._up = True
         self._listener.peer_up(self._peer, answer.hello)
         self.tried.set()
@@ -155,7 +146,8 @@ class PeerLink:
 
     def _is_greeted_by_peer(self, answer: peer_pb2.ExchangeResponse) -> bool:
         if answer.WhichOneof("body") != "hello":
-            log.warning("%s at %s did not answer Hello with Hello", self._peer, self._address)
+            extra = event("no-hello", peer=self._peer, address=self._address)
+            log.warning("%s at %s did not answer Hello with Hello", self._peer, self._address, extra=extra)
             return False
         if answer.hello.node_id != self._peer:
             log.warning(
@@ -163,32 +155,36 @@ class PeerLink:
                 answer.hello.node_id,
                 self._address,
                 self._peer,
+                extra=event("wrong-address", peer=self._peer, address=self._address, found=answer.hello.node_id),
             )
             return False
         return True
 
     async def _read(self, call: _Call) -> None:
         while isinstance(response := await call.read(), peer_pb2.ExchangeResponse):
-            if response.request_id in self._unanswered:
-                self._unanswered.remove(response.request_id)
-                self._listener.answered(self._peer, response)
+            if response.HasField("several"):
+                for each in response.several.responses:
+                    self._take(each)
+            else:
+                self._take(response)
+
+    def _take(self, response: peer_pb2.ExchangeResponse) -> None:
+        if response.request_id in self._unanswered:
+            self._unanswered.remove(response.request_id)
+            self._listener.answered(self._peer, response)
 
     async def _write(self, call: _Call) -> None:
         while True:
-            while self._queue:
-                request = self._queue.popleft()
-                # Before the write: from here on nobody can say that it was never sent.
-                self._unanswered.add(request.request_id)
-                await call.write(request)
-            self._queued.clear()
-            await self._queued.wait()
+            requests, message = await self._outbox.take()
+            # Before the write: from here on nobody can say that they were never sent.
+            self._unanswered.update(request.request_id for request in requests)
+            await call.write(message)
 
     def _close(self) -> None:
         """Say what became of everything that is not answered."""
         self._up = False
-        unsent = tuple(request.request_id for request in self._queue)
+        unsent = tuple(request.request_id for request in self._outbox.clear())
         lost = tuple(sorted(self._unanswered))
-        self._queue.clear()
         self._unanswered.clear()
         if unsent:
             self._listener.unsent(self._peer, unsent)
@@ -204,21 +200,41 @@ class PeerLink:
         self._retry.clear()
 
 
+Dial = Callable[[str, str], PeerLink]
+"""Makes the link to a peer at an address."""
+
+
 class Peers:
-    """All outgoing links of a node, by peer."""
+    """All outgoing links of a node, by peer: those that `keep` names and the address book knows."""
 
-    def __init__(self, links: Mapping[str, PeerLink]) -> None:
-        self._links = links
-        self._tasks: list[asyncio.Task[None]] = []
+    def __init__(self, address_book: Mapping[str, str], dial: Dial, listener: LinkListener) -> None:
+        self._address_book = address_book
+        self._dial = dial
+        self._listener = listener
+        self._links: dict[str, PeerLink] = {}
+        self._tasks: dict[str, asyncio.Task[None]] = {}
+        self._closing: set[asyncio.Task[None]] = set()
+        self._out_of_book: set[str] = set()
 
-    def start(self) -> None:
-        """Begin to dial."""
-        for peer, link in self._links.items():
-            self._tasks.append(asyncio.create_task(link.run(), name=f"link to {peer}"))
+    def keep(self, peers: Collection[str]) -> None:
+        """Open a link to each of `peers` that has none, and close those to anybody else."""
+        for peer in self._links.keys() - set(peers):
+            self._hang_up(peer)
+        for peer in peers:
+            if peer in self._links:
+                continue
+            if (address := self._address_book.get(peer)) is None:
+                self._miss(peer)
+                continue
+            link = self._links[peer] = self._dial(peer, address)
+            self._tasks[peer] = asyncio.create_task(link.run(), name=f"link to {peer}")
 
     def send(self, peer: str, request: peer_pb2.ExchangeRequest) -> None:
-        """Hand `request` to the link to `peer`, which must be in the address book."""
-        self._links[peer].send(request)
+        """Hand `request` to the link to `peer`; without one it is unsent."""
+        if (link := self._links.get(peer)) is not None:
+            link.send(request)
+        else:
+            self._listener.unsent(peer, (request.request_id,))
 
     def heard_from(self, peer: str) -> None:
         """`peer` has dialled this node: it is there, so dial it at once."""
@@ -227,9 +243,7 @@ class Peers:
 
     async def tried(self, timeout: float) -> None:
         """Wait until every link was tried once, or `timeout` seconds."""
-        waiting: Iterable[asyncio.Task[bool]] = [
-            asyncio.create_task(link.tried.wait()) for link in self._links.values()
-        ]
+        waiting = [asyncio.create_task(link.tried.wait()) for link in self._links.values()]
         if waiting:
             _, late = await asyncio.wait(waiting, timeout=timeout)
             for task in late:
@@ -237,9 +251,25 @@ class Peers:
 
     async def stop(self) -> None:
         """Close all links."""
-        for task in self._tasks:
-            task.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
+        self.keep(())
+        await asyncio.gather(*self._closing, return_exceptions=True)
+
+    def _hang_up(self, peer: str) -> None:
+        """Close a link; what waits on it for an answer is lost, which its task says at its end."""
+        del self._links[peer]
+        task = self._tasks.pop(peer)
+        self._closing.add(task)
+        task.add_done_callback(self._closing.discard)
+        task.cancel()
+
+    def _miss(self, peer: str) -> None:
+        if peer not in self._out_of_book:
+            self._out_of_book.add(peer)
+            log.warning(
+                "the address book has no address for %s, so this node cannot reach it; add one and start it again",
+                peer,
+                extra=event("no-address", peer=peer),
+            )
 
 
 def _parse_response(data: bytes) -> peer_pb2.ExchangeResponse:

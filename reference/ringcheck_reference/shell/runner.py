@@ -8,16 +8,20 @@ import asyncio
 import itertools
 import logging
 from collections import deque
-from typing import Final, Protocol
+from collections.abc import Callable, Mapping
+from typing import Any, Final, Protocol
 
 from dynamo_node.v1 import peer_pb2
-from ringcheck_reference.core.effects import DiskWrite, Effect, Failure, Persist, Reply, Result, Send
+from ringcheck_reference.core.effects import Effect, Failure, Peers, Persist, Reply, Result, Send
 from ringcheck_reference.core.messages import (
     Caller,
     CallId,
     ClientDelete,
     ClientGet,
+    ClientJoin,
+    ClientLeave,
     ClientPut,
+    ClientRemove,
     Code,
     Lost,
     Message,
@@ -32,9 +36,17 @@ from ringcheck_reference.core.messages import (
 )
 from ringcheck_reference.core.node import Node
 from ringcheck_reference.shell import translate
-from ringcheck_reference.shell.store import Store
+from ringcheck_reference.shell.logs import event
+from ringcheck_reference.shell.store import Store, Writing
+
+Call = ClientGet | ClientPut | ClientDelete | ClientJoin | ClientLeave | ClientRemove
+"""What a client or an operator asks."""
 
 _STOPPING: Final = Failure(Code.UNAVAILABLE, "This node is stopping; ask another one.")
+
+_POLL_S: Final = 0.02
+# A target that was only slow to answer is within reach again after its next answer.
+_LULL_S: Final = 0.5
 
 log = logging.getLogger(__name__)
 
@@ -44,6 +56,9 @@ class Outgoing(Protocol):
 
     def send(self, peer: str, request: peer_pb2.ExchangeRequest) -> None:
         """Send, and say in time what became of it."""
+
+    def keep(self, peers: tuple[str, ...]) -> None:
+        """Keep a stream to each of these from now on, and to nobody else."""
 
     def heard_from(self, peer: str) -> None:
         """The peer has dialled this node."""
@@ -67,10 +82,19 @@ class Runner:
         self._inbox: deque[tuple[Sender, Message]] = deque()
         self._busy = False
         self._timer: asyncio.TimerHandle | None = None
+        self._to_persist: list[Writing] = []
         self._calls: dict[CallId, asyncio.Future[Result]] = {}
         self._call_ids = itertools.count(1)
+        self._do: Mapping[type, Callable[[Any], None]] = {
+            Persist: self._persist,
+            Send: self._send,
+            Reply: self._reply,
+            Peers: self._keep,
+        }
         self._stopping = False
         self._stopped = False
+        self.removed = asyncio.Event()
+        """Set once the core has heard of its own removal."""
 
     def connect(self, outgoing: Outgoing, incoming: Incoming) -> None:
         """Say who carries messages."""
@@ -78,11 +102,11 @@ class Runner:
         self._incoming = incoming
 
     def start(self) -> None:
-        """Let time pass for the core."""
-        self._set_timer()
+        """Let time pass for the core, which says at once whom to keep a stream to."""
+        self._tick()
 
-    async def call(self, request: ClientGet | ClientPut | ClientDelete) -> Result:
-        """A client's request, until the core replies. Whatever the core raises comes out here."""
+    async def call(self, request: Call) -> Result:
+        """A client's or operator's request, until the core replies. Whatever the core raises comes out here."""
         if self._stopping:
             return _STOPPING
         call = CallId(next(self._call_ids))
@@ -100,12 +124,25 @@ class Runner:
         if self._calls:
             await asyncio.wait(self._calls.values(), timeout=timeout)
 
+    async def hand_off(self, timeout: float) -> None:
+        """Wait until the core has handed over what it keeps for others within reach, at most `timeout` seconds."""
+        now = self._loop.time()
+        ends, in_reach = now + timeout, now - _LULL_S
+        while now < ends and not self.removed.is_set():  # who was removed does nothing any more
+            if self.core.hands_over:
+                in_reach = now
+            elif now - in_reach >= _LULL_S:
+                break
+            await asyncio.sleep(_POLL_S)
+            now = self._loop.time()
+
     def stop(self) -> None:
         """The core hears nothing any more, and no time passes for it."""
         self._stopped = True
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None
+        self._hand_to_store()
 
     # What links and streams report.
 
@@ -124,12 +161,13 @@ class Runner:
     def answered(self, peer: str, response: peer_pb2.ExchangeResponse) -> None:
         """See LinkListener. An answer that makes no sense is as good as none, but it is no success."""
         try:
-            body = translate.answer_from_wire(response)
+            answer = translate.answer_from_wire(response)
         except translate.UntranslatableError as error:
-            log.warning("%s gave an answer that breaks the contract: %s", peer, error)
+            extra = event("bad-answer", peer=peer, error=error)
+            log.warning("%s gave an answer that breaks the contract: %s", peer, error, extra=extra)
             self._take_in(peer, Lost((response.request_id,)))
         else:
-            self._take_in(peer, PeerAnswer(response.request_id, body))
+            self._take_in(peer, answer)
 
     def peer_dialled(self, peer: str) -> None:
         """See InboundListener."""
@@ -138,13 +176,20 @@ class Runner:
     def asked(self, caller: Caller, request: peer_pb2.ExchangeRequest) -> None:
         """See InboundListener."""
         try:
-            body = translate.request_from_wire(request)
+            question = translate.request_from_wire(request)
         except translate.UntranslatableError as error:
-            log.warning("%s asked something that breaks the contract: %s", caller.node, error)
+            extra = event("bad-request", peer=caller.node, error=error)
+            log.warning("%s asked something that breaks the contract: %s", caller.node, error, extra=extra)
             code = Code.UNIMPLEMENTED if isinstance(error, translate.UnknownKindError) else Code.INVALID_ARGUMENT
-            self._answer(caller, PeerAnswer(request.request_id, Refusal(code, str(error))))
+            refusal = Refusal(code, str(error))
+            answer = PeerAnswer(request.request_id, refusal, self.view_digest())
+            self._incoming.answer(caller, translate.answer_to_wire(answer))
         else:
-            self._take_in(caller, PeerRequest(request.request_id, body))
+            self._take_in(caller, question)
+
+    def view_digest(self) -> bytes:
+        """What goes with an envelope that the core has not made."""
+        return self.core.ring().digest
 
     # The core's turn.
 
@@ -152,14 +197,19 @@ class Runner:
         if self._stopped:
             return
         self._inbox.append((sender, message))
-        if self._busy:
-            return
+        if not self._busy:
+            self._work_off()
+
+    def _work_off(self) -> None:
+        """Let the core take in what waits, and what comes to wait while its effects are carried out."""
         self._busy = True
         try:
             while self._inbox:
                 self._receive(*self._inbox.popleft())
         finally:
             self._busy = False
+        if self.core.is_removed:
+            self.removed.set()
         self._set_timer()
 
     def _receive(self, sender: Sender, message: Message) -> None:
@@ -170,7 +220,8 @@ class Runner:
             if reply is not None and not reply.done():
                 reply.set_exception(error)
             else:
-                log.exception("the core failed at %s from %s", type(message).__name__, sender)
+                kind, extra = type(message).__name__, event("mistake", where="the core")
+                log.exception("the core failed at %s from %s", kind, sender, extra=extra)
 
     def _tick(self) -> None:
         self._timer = None
@@ -178,12 +229,8 @@ class Runner:
         try:
             self._carry_out(self.core.tick(self._loop.time()))
         except Exception:
-            log.exception("the core failed at a tick")
-        finally:
-            self._busy = False
-        if self._inbox:
-            self._take_in(*self._inbox.popleft())
-        self._set_timer()
+            log.exception("the core failed at a tick", extra=event("mistake", where="the core"))
+        self._work_off()
 
     def _set_timer(self) -> None:
         """One timer, never later than the core's next deadline; a tick that comes early does nothing."""
@@ -198,33 +245,38 @@ class Runner:
 
     def _carry_out(self, effects: list[Effect]) -> None:
         for effect in effects:
-            match effect:
-                case Persist(token, writes):
-                    self._persist(token, writes)
-                case Send(Caller() as caller, PeerAnswer() as answer):
-                    self._answer(caller, answer)
-                case Send(str() as peer, PeerRequest() as request):
-                    self._ask(peer, request)
-                case Send(to, message):
-                    raise TypeError(f"the core sends {type(message).__name__} to {to!r}")
-                case Reply(call, result):
-                    self._reply(call, result)
+            self._do[type(effect)](effect)
 
-    def _persist(self, token: int, writes: tuple[DiskWrite, ...]) -> None:
+    def _persist(self, persist: Persist) -> None:
         def done(reason: str | None) -> None:
+            token = persist.token
             news = Persisted(token) if reason is None else PersistFailed(token, reason)
             self._take_in(self._node_id, news)
 
-        self._store.persist(writes, done)
+        if not self._to_persist:
+            self._loop.call_soon(self._hand_to_store)
+        self._to_persist.append((persist.writes, done))
 
-    def _ask(self, peer: str, request: PeerRequest) -> None:
-        self._outgoing.send(peer, translate.request_to_wire(request.id, request.body))
+    def _hand_to_store(self) -> None:
+        """What one turn of the loop has brought, all at once, so that the commit thread is woken once for it."""
+        group, self._to_persist = self._to_persist, []
+        if group:
+            self._store.persist_all(group)
 
-    def _answer(self, caller: Caller, answer: PeerAnswer) -> None:
-        self._incoming.answer(caller, translate.answer_to_wire(answer.id, answer.body))
+    def _send(self, send: Send) -> None:
+        to, message = send.to, send.message
+        if isinstance(message, PeerRequest) and isinstance(to, str):
+            self._outgoing.send(to, translate.request_to_wire(message))
+        elif isinstance(message, PeerAnswer) and isinstance(to, Caller):
+            self._incoming.answer(to, translate.answer_to_wire(message))
+        else:
+            raise TypeError(f"the core sends {type(message).__name__} to {to!r}")
 
-    def _reply(self, call: CallId, result: Result) -> None:
+    def _reply(self, reply: Reply) -> None:
         # The client may have gone; its write goes on all the same.
-        reply = self._calls.get(call)
-        if reply is not None and not reply.done():
-            reply.set_result(result)
+        waiting = self._calls.get(reply.call)
+        if waiting is not None and not waiting.done():
+            waiting.set_result(reply.result)
+
+    def _keep(self, peers: Peers) -> None:
+        self._outgoing.keep(peers.ids)

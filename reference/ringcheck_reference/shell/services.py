@@ -1,8 +1,6 @@
-"""The services for clients and operators: KeyValue, Node and Ring. Inspect is in inspection.py, Peer in inbound.py."""
+"""The services KeyValue, Node and Ring; Membership, Inspect and Peer have files of their own."""
 
 # ruff: noqa: N802, ARG002  (names and arguments are those of the generated base classes)
-
-from typing import Any, Final, TypeVar
 
 import grpc
 import grpc.aio
@@ -16,14 +14,12 @@ from dynamo_node.v1 import (
     ring_pb2,
     ring_pb2_grpc,
 )
-from ringcheck_reference.core.effects import DeleteResult, Failure, GetResult, PutResult, Result
+from ringcheck_reference.core.effects import DeleteResult, GetResult, PutResult
 from ringcheck_reference.core.messages import ClientDelete, ClientGet, ClientPut
 from ringcheck_reference.shell.config import Settings
 from ringcheck_reference.shell.description import describe
+from ringcheck_reference.shell.replies import unless_failed
 from ringcheck_reference.shell.runner import Runner
-
-_Answer = TypeVar("_Answer", GetResult, PutResult, DeleteResult)
-_CODES: Final = {code.value[0]: code for code in grpc.StatusCode}
 
 
 class NodeService(node_pb2_grpc.NodeServicer):
@@ -54,7 +50,7 @@ class KeyValueService(key_value_pb2_grpc.KeyValueServicer):
     ) -> key_value_pb2.GetResponse:
         """See key_value.proto."""
         result = await self._runner.call(ClientGet(request.key, request.r))
-        answered = await _unless_failed(context, result, GetResult)
+        answered = await unless_failed(context, result, GetResult)
         return key_value_pb2.GetResponse(values=answered.values, context=answered.context)
 
     async def Put(
@@ -64,7 +60,7 @@ class KeyValueService(key_value_pb2_grpc.KeyValueServicer):
     ) -> key_value_pb2.PutResponse:
         """See key_value.proto."""
         put = ClientPut(request.key, request.value, request.context, request.w)
-        acknowledged = await _unless_failed(context, await self._runner.call(put), PutResult)
+        acknowledged = await unless_failed(context, await self._runner.call(put), PutResult)
         return key_value_pb2.PutResponse(context=acknowledged.context)
 
     async def Delete(
@@ -74,17 +70,8 @@ class KeyValueService(key_value_pb2_grpc.KeyValueServicer):
     ) -> key_value_pb2.DeleteResponse:
         """See key_value.proto."""
         delete = ClientDelete(request.key, request.context, request.w)
-        await _unless_failed(context, await self._runner.call(delete), DeleteResult)
+        await unless_failed(context, await self._runner.call(delete), DeleteResult)
         return key_value_pb2.DeleteResponse()
-
-
-async def _unless_failed(context: grpc.aio.ServicerContext[Any, Any], result: Result, kind: type[_Answer]) -> _Answer:
-    """The core's reply, of the kind that the call has; a Failure ends the call."""
-    if isinstance(result, Failure):
-        await context.abort(_CODES[result.code], result.message)
-    if not isinstance(result, kind):
-        raise TypeError(f"the core replied {type(result).__name__} instead of {kind.__name__}")
-    return result
 
 
 class RingService(ring_pb2_grpc.RingServicer):

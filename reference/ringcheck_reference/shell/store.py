@@ -11,67 +11,29 @@ import os
 import queue
 import sqlite3
 import threading
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Final
 
-from ringcheck_reference.core.effects import DiskWrite, DropHint, PutHint, PutReplica
+from ringcheck_reference.core.effects import DiskWrite, DropFact, DropHint, DropReplica, PutFact, PutHint, PutReplica
+from ringcheck_reference.shell.logs import event
+from ringcheck_reference.shell.schema import DATABASE_NAME, StoreError, open_to_read, open_to_write
+from ringcheck_reference.shell.tables import FactTable, HintTable, ReplicaTable
 
-FORMAT: Final = 1
-DATABASE_NAME: Final = "node.sqlite3"
 _GROUP_LIMIT: Final = 1024
-_SCHEMA: Final = (
-    "CREATE TABLE replica (key BLOB PRIMARY KEY, state BLOB NOT NULL) WITHOUT ROWID",
-    """CREATE TABLE hint (target TEXT NOT NULL, key BLOB NOT NULL, state BLOB NOT NULL,
-                         PRIMARY KEY (target, key)) WITHOUT ROWID""",
-    f"PRAGMA user_version = {FORMAT}",
-)
+_STATEMENT_ROWS: Final = 64
+"""No more rows in one statement than sqlite3 keeps such statements prepared."""
 
 log = logging.getLogger(__name__)
 
 Done = Callable[[str | None], None]
 """Called with None once the writes are durable, or with the reason why they are not."""
 
+Writing = tuple[Sequence[DiskWrite], Done]
+"""What `Store.persist` is given."""
+
 Announce = Callable[..., object]
 """Calls its first argument with the others, on the thread that reads: `loop.call_soon_threadsafe`."""
-
-
-class StoreError(Exception):
-    """The data directory holds something that this node cannot use."""
-
-
-class ReplicaTable:
-    """The durable states of the node's own replica, by key; read only."""
-
-    def __init__(self, connection: sqlite3.Connection) -> None:
-        self._connection = connection
-
-    def get(self, key: bytes) -> bytes | None:
-        """The state bytes of `key`, or None."""
-        row = self._connection.execute("SELECT state FROM replica WHERE key = ?", (key,)).fetchone()
-        return None if row is None else row[0]
-
-    def items(self) -> Iterator[tuple[bytes, bytes]]:
-        """Every (key, state), by key."""
-        yield from self._connection.execute("SELECT key, state FROM replica ORDER BY key")
-
-
-class HintTable:
-    """The durable hints, by (target, key); read only."""
-
-    def __init__(self, connection: sqlite3.Connection) -> None:
-        self._connection = connection
-
-    def get(self, target: str, key: bytes) -> bytes | None:
-        """The state bytes kept for `target`, or None."""
-        query = "SELECT state FROM hint WHERE target = ? AND key = ?"
-        row = self._connection.execute(query, (target, key)).fetchone()
-        return None if row is None else row[0]
-
-    def items(self) -> Iterator[tuple[tuple[str, bytes], bytes]]:
-        """Every ((target, key), state), by target, then key."""
-        for target, key, state in self._connection.execute("SELECT target, key, state FROM hint ORDER BY target, key"):
-            yield (target, key), state
 
 
 class Store:
@@ -86,9 +48,8 @@ class Store:
         self._lock = _take(directory)
         path = directory / DATABASE_NAME
         try:
-            self._writing = _open(path)
-            self._reading = sqlite3.connect(path, isolation_level=None)
-            self._reading.execute("PRAGMA query_only = ON")
+            self._writing = open_to_write(path)
+            self._reading = open_to_read(path)
         except (sqlite3.Error, StoreError) as error:
             os.close(self._lock)
             if isinstance(error, StoreError):
@@ -98,14 +59,19 @@ class Store:
             ) from error
         self.replica = ReplicaTable(self._reading)
         self.hints = HintTable(self._reading)
+        self.facts = FactTable(self._reading)
         self.commits = 0
-        self._waiting: queue.SimpleQueue[tuple[Sequence[DiskWrite], Done] | None] = queue.SimpleQueue()
+        self._waiting: queue.SimpleQueue[Sequence[Writing] | None] = queue.SimpleQueue()
         self._thread = threading.Thread(target=self._commit_until_closed, name="commit", daemon=True)
         self._thread.start()
 
     def persist(self, writes: Sequence[DiskWrite], done: Done) -> None:
         """Make `writes` durable, all or none, after all that was handed in before; then call `done`."""
-        self._waiting.put((writes, done))
+        self.persist_all(((writes, done),))
+
+    def persist_all(self, group: Sequence[Writing]) -> None:
+        """As `persist` for each of `group` in turn; cheaper, because the commit thread is woken but once."""
+        self._waiting.put(group)
 
     def close(self) -> None:
         """Commit what waits, then close. Nothing is persisted afterwards."""
@@ -118,53 +84,78 @@ class Store:
     def _commit_until_closed(self) -> None:
         closing = False
         while not closing:
-            group = [self._waiting.get()]
-            while len(group) < _GROUP_LIMIT and not self._waiting.empty():
-                group.append(self._waiting.get())
-            closing = None in group
-            work = [entry for entry in group if entry is not None]
+            groups = [self._waiting.get()]
+            while len(groups) < _GROUP_LIMIT and not self._waiting.empty():
+                groups.append(self._waiting.get())
+            closing = None in groups
+            work = [writing for group in groups if group is not None for writing in group]
             if work:
                 reason = self._commit([write for writes, _ in work for write in writes])
-                self._announce(_call_all, [done for _, done in work], reason)
+                self._announce(self._report, work, reason)
 
     def _commit(self, writes: Sequence[DiskWrite]) -> str | None:
         """Returns None, or why nothing of `writes` was kept."""
         try:
-            self._writing.execute("BEGIN IMMEDIATE")
-            for write in writes:
-                self._write(write)
-            self._writing.execute("COMMIT")
+            if len(writes) <= _STATEMENT_ROWS and all(isinstance(write, PutReplica) for write in writes):
+                self._put_replicas(writes)
+            else:
+                self._writing.execute("BEGIN IMMEDIATE")
+                for write in writes:
+                    self._write(write)
+                self._writing.execute("COMMIT")
         except Exception as error:
             # Whatever it was, the core must hear of it: a write without an answer would wait for ever.
-            log.exception("cannot write to the disk")
+            log.exception("cannot write to the disk", extra=event("disk"))
             self._roll_back()
             return f"the disk refused the write: {error}"
         self.commits += 1
         return None
 
+    def _put_replicas(self, writes: Sequence[DiskWrite]) -> None:
+        """The usual group in one statement, which is a transaction of its own.
+
+        Around every statement this thread gives the interpreter up, and has to wait until it gets it back.
+        """
+        rows = ", ".join(["(?, ?)"] * len(writes))
+        values = [part for write in writes if isinstance(write, PutReplica) for part in (write.key, write.state)]
+        self._writing.execute(f"INSERT OR REPLACE INTO replica VALUES {rows}", values)
+
     def _write(self, write: DiskWrite) -> None:
+        # What is dropped is compared: what was merged into it meanwhile has not been delivered or confirmed yet.
+        execute = self._writing.execute
         match write:
             case PutReplica(key, state):
-                self._writing.execute("INSERT OR REPLACE INTO replica VALUES (?, ?)", (key, state))
+                execute("INSERT OR REPLACE INTO replica VALUES (?, ?)", (key, state))
             case PutHint(target, key, state):
-                self._writing.execute("INSERT OR REPLACE INTO hint VALUES (?, ?, ?)", (target, key, state))
+                execute("INSERT OR REPLACE INTO hint VALUES (?, ?, ?)", (target, key, state))
+            case PutFact(name, data):
+                execute("INSERT OR REPLACE INTO fact VALUES (?, ?)", (name, data))
+            case DropReplica(key, expected):
+                execute("DELETE FROM replica WHERE key = ? AND state = ?", (key, expected))
             case DropHint(target, key, expected):
-                # Compare and drop: what was merged into the hint meanwhile is not delivered yet.
-                self._writing.execute(
-                    "DELETE FROM hint WHERE target = ? AND key = ? AND state = ?", (target, key, expected)
-                )
+                execute("DELETE FROM hint WHERE target = ? AND key = ? AND state = ?", (target, key, expected))
+            case DropFact(name):
+                execute("DELETE FROM fact WHERE name = ?", (name,))
+
+    def _report(self, work: Sequence[Writing], reason: str | None) -> None:
+        """On the thread that reads: what was written is remembered before anybody hears of it."""
+        if reason is None:
+            recent = self.replica.recent
+            for writes, _ in work:
+                for write in writes:
+                    if isinstance(write, PutReplica):
+                        recent.keep(write.key, write.state)
+                    elif isinstance(write, DropReplica):
+                        recent.forget(write.key)
+        for _, done in work:
+            done(reason)
 
     def _roll_back(self) -> None:
         if self._writing.in_transaction:
             try:
                 self._writing.execute("ROLLBACK")
             except sqlite3.Error as error:
-                log.error("cannot roll back: %s", error)
-
-
-def _call_all(callbacks: Sequence[Done], reason: str | None) -> None:
-    for done in callbacks:
-        done(reason)
+                log.error("cannot roll back: %s", error, extra=event("disk", error=error))
 
 
 def _take(directory: Path) -> int:
@@ -183,26 +174,3 @@ def _take(directory: Path) -> int:
             f"The data directory {directory} is in use by another node; give each node one of its own."
         ) from None
     return descriptor
-
-
-def _open(path: Path) -> sqlite3.Connection:
-    """The writing connection, on a database of our format."""
-    connection = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
-    try:
-        (found,) = connection.execute("PRAGMA user_version").fetchone()
-        if found > FORMAT:
-            raise StoreError(
-                f"The database {path} has format {found}, this program knows formats up to {FORMAT}; "
-                "start it with the version that wrote it, or a later one."
-            )
-        connection.execute("PRAGMA journal_mode = WAL")
-        connection.execute("PRAGMA synchronous = FULL")
-        if found == 0:
-            connection.execute("BEGIN IMMEDIATE")
-            for statement in _SCHEMA:
-                connection.execute(statement)
-            connection.execute("COMMIT")
-    except (sqlite3.Error, StoreError):
-        connection.close()
-        raise
-    return connection

@@ -7,23 +7,32 @@ UntranslatableError, which the caller turns into a refusal.
 from collections.abc import Callable, Iterable
 from typing import Any, Final
 
-from dynamo_node.v1 import peer_pb2
+from dynamo_node.v1 import config_pb2, membership_pb2, peer_pb2
+from ringcheck_reference.core.config import Member
+from ringcheck_reference.core.events import ChangeKind, Event, MalformedEvent
 from ringcheck_reference.core.messages import (
     AnswerBody,
     Cause,
     Forward,
     Found,
+    Gossip,
+    Held,
     Hello,
+    Holding,
     Leaf,
     Leaves,
     LeavesQuery,
     Nodes,
     NodesQuery,
     Outcome,
+    PeerAnswer,
+    PeerRequest,
     Ping,
     Pong,
     Read,
     Refusal,
+    Release,
+    Released,
     Replicate,
     RequestBody,
     Roots,
@@ -32,7 +41,8 @@ from ringcheck_reference.core.messages import (
 )
 from ringcheck_reference.core.versions import Context, Dot, MalformedState, State, Version
 
-_CAUSES: Final = frozenset(int(cause) for cause in Cause)
+_CAUSES: Final = frozenset(map(int, Cause))
+_CHANGE_KINDS: Final = frozenset(map(int, ChangeKind))
 
 
 class UntranslatableError(ValueError):
@@ -40,35 +50,37 @@ class UntranslatableError(ValueError):
 
 
 class UnknownKindError(UntranslatableError):
-    """A message of a kind that this node does not know, such as those of membership changes."""
+    """A message of a kind that this node does not know, such as one of a later contract."""
 
 
-def request_to_wire(request_id: int, body: RequestBody) -> peer_pb2.ExchangeRequest:
+def request_to_wire(request: PeerRequest) -> peer_pb2.ExchangeRequest:
     """The envelope of a question."""
-    name, write = _WRITE_REQUEST[type(body)]
-    return peer_pb2.ExchangeRequest(request_id=request_id, **{name: write(body)})
+    name, write = _WRITE_REQUEST[type(request.body)]
+    body = {name: write(request.body)}
+    return peer_pb2.ExchangeRequest(request_id=request.id, view_digest=request.view_digest, **body)
 
 
-def request_from_wire(envelope: peer_pb2.ExchangeRequest) -> RequestBody:
+def request_from_wire(envelope: peer_pb2.ExchangeRequest) -> PeerRequest:
     """The question in an envelope; raises UntranslatableError."""
     name = envelope.WhichOneof("body")
     if name is None or name not in _READ_REQUEST:
         raise UnknownKindError(_unknown(name))
-    return _READ_REQUEST[name](getattr(envelope, name))
+    return PeerRequest(envelope.request_id, _READ_REQUEST[name](getattr(envelope, name)), envelope.view_digest)
 
 
-def answer_to_wire(request_id: int, body: AnswerBody) -> peer_pb2.ExchangeResponse:
+def answer_to_wire(answer: PeerAnswer) -> peer_pb2.ExchangeResponse:
     """The envelope of an answer."""
-    name, write = _WRITE_ANSWER[type(body)]
-    return peer_pb2.ExchangeResponse(request_id=request_id, **{name: write(body)})
+    name, write = _WRITE_ANSWER[type(answer.body)]
+    body = {name: write(answer.body)}
+    return peer_pb2.ExchangeResponse(request_id=answer.id, view_digest=answer.view_digest, **body)
 
 
-def answer_from_wire(envelope: peer_pb2.ExchangeResponse) -> AnswerBody:
+def answer_from_wire(envelope: peer_pb2.ExchangeResponse) -> PeerAnswer:
     """The answer in an envelope; raises UntranslatableError."""
     name = envelope.WhichOneof("body")
     if name is None or name not in _READ_ANSWER:
         raise UnknownKindError(_unknown(name))
-    return _READ_ANSWER[name](getattr(envelope, name))
+    return PeerAnswer(envelope.request_id, _READ_ANSWER[name](getattr(envelope, name)), envelope.view_digest)
 
 
 def hello_from_wire(message: peer_pb2.Hello) -> Hello:
@@ -150,8 +162,50 @@ def _nodes_query_from_wire(message: peer_pb2.NodesQuery) -> NodesQuery:
     return NodesQuery(message.partition, message.level, tuple(message.indexes))
 
 
-def _leaves_from_wire(message: peer_pb2.Leaves) -> Leaves:
-    return Leaves(tuple(Leaf(_key(leaf.key), leaf.hash) for leaf in message.leaves))
+def _leaves_to_wire(leaves: Iterable[Leaf]) -> list[peer_pb2.Leaf]:
+    return [peer_pb2.Leaf(key=leaf.key, hash=leaf.hash) for leaf in leaves]
+
+
+def _leaves_from_wire(leaves: Iterable[peer_pb2.Leaf]) -> tuple[Leaf, ...]:
+    return tuple([Leaf(_key(leaf.key), leaf.hash) for leaf in leaves])
+
+
+def _event_to_wire(event: Event) -> membership_pb2.MembershipEvent:
+    return membership_pb2.MembershipEvent(
+        kind=membership_pb2.ChangeKind.ValueType(event.kind),
+        member=config_pb2.Member(node_id=event.member.id, weight=event.member.weight, host=event.member.host),
+        partition=event.partition,
+        changes_digest=event.changes_digest,
+        changes=event.changes,
+        owners=event.owners,
+    )
+
+
+def _event_from_wire(message: membership_pb2.MembershipEvent) -> Event:
+    """The event without what does not count in its kind, so that equal events are equal whoever sent them."""
+    if message.kind not in _CHANGE_KINDS:
+        raise UntranslatableError(f"a membership event of kind {message.kind}, which this node does not know")
+    member = Member(message.member.node_id, message.member.weight, message.member.host)
+    event = Event(
+        ChangeKind(message.kind),
+        member,
+        message.partition,
+        message.changes_digest,
+        message.changes,
+        tuple(message.owners),
+    )
+    try:
+        return event.normal()
+    except MalformedEvent as error:
+        raise UntranslatableError(str(error)) from error
+
+
+def _gossip_to_wire(body: Gossip) -> peer_pb2.Gossip:
+    return peer_pb2.Gossip(events=map(_event_to_wire, body.events))
+
+
+def _gossip_from_wire(message: peer_pb2.Gossip) -> Gossip:
+    return Gossip(tuple(map(_event_from_wire, message.events)))
 
 
 def _refusal_from_wire(message: peer_pb2.Refusal) -> Refusal:
@@ -180,6 +234,17 @@ _WRITE_REQUEST: Final[dict[type, tuple[str, Callable[[Any], Any]]]] = {
         "leaves_query",
         lambda body: peer_pb2.LeavesQuery(partition=body.partition, buckets=body.buckets),
     ),
+    Gossip: ("gossip", _gossip_to_wire),
+    Release: (
+        "release",
+        lambda body: peer_pb2.Release(partition=body.partition, changes_digest=body.changes_digest),
+    ),
+    Holding: (
+        "holding",
+        lambda body: peer_pb2.Holding(
+            partition=body.partition, changes_digest=body.changes_digest, leaves=_leaves_to_wire(body.leaves)
+        ),
+    ),
 }
 
 _READ_REQUEST: Final[dict[str, Callable[[Any], RequestBody]]] = {
@@ -190,32 +255,44 @@ _READ_REQUEST: Final[dict[str, Callable[[Any], RequestBody]]] = {
     "roots_query": lambda message: RootsQuery(tuple(message.partitions)),
     "nodes_query": _nodes_query_from_wire,
     "leaves_query": lambda message: LeavesQuery(message.partition, tuple(message.buckets)),
+    "gossip": _gossip_from_wire,
+    "release": lambda message: Release(message.partition, message.changes_digest),
+    "holding": lambda message: Holding(message.partition, message.changes_digest, _leaves_from_wire(message.leaves)),
 }
 
 _WRITE_ANSWER: Final[dict[type, tuple[str, Callable[[Any], Any]]]] = {
     Pong: ("pong", lambda body: peer_pb2.Pong(incarnation=body.incarnation, reachable=body.reachable)),
-    Stored: ("stored", lambda body: peer_pb2.Stored(changed=body.changed)),
-    Found: ("found", lambda body: peer_pb2.Found(state=state_to_wire(body.state))),
+    Stored: ("stored", lambda body: peer_pb2.Stored(changed=body.changed, provisional=body.provisional)),
+    Found: (
+        "found",
+        lambda body: peer_pb2.Found(state=state_to_wire(body.state), provisional=body.provisional),
+    ),
     Outcome: (
         "outcome",
         lambda body: peer_pb2.Outcome(code=body.code, message=body.message, context=body.context),
     ),
     Roots: ("roots", lambda body: peer_pb2.Roots(roots=body.roots)),
     Nodes: ("nodes", lambda body: peer_pb2.Nodes(hashes=body.hashes)),
-    Leaves: (
-        "leaves",
-        lambda body: peer_pb2.Leaves(leaves=[peer_pb2.Leaf(key=leaf.key, hash=leaf.hash) for leaf in body.leaves]),
+    Leaves: ("leaves", lambda body: peer_pb2.Leaves(leaves=_leaves_to_wire(body.leaves))),
+    Gossip: ("gossip", _gossip_to_wire),
+    Released: (
+        "released",
+        lambda body: peer_pb2.Released(partition=body.partition, leaves=_leaves_to_wire(body.leaves)),
     ),
+    Held: ("held", lambda body: peer_pb2.Held(missing=body.missing)),
     Refusal: ("refusal", lambda body: peer_pb2.Refusal(code=body.code, message=body.message)),
 }
 
 _READ_ANSWER: Final[dict[str, Callable[[Any], AnswerBody]]] = {
     "pong": lambda message: Pong(message.incarnation, tuple(message.reachable)),
-    "stored": lambda message: Stored(message.changed),
-    "found": lambda message: Found(state_from_wire(message.state)),
+    "stored": lambda message: Stored(message.changed, message.provisional),
+    "found": lambda message: Found(state_from_wire(message.state), message.provisional),
     "outcome": lambda message: Outcome(message.code, message.message, message.context),
     "roots": lambda message: Roots(tuple(message.roots)),
     "nodes": lambda message: Nodes(tuple(message.hashes)),
-    "leaves": _leaves_from_wire,
+    "leaves": lambda message: Leaves(_leaves_from_wire(message.leaves)),
+    "gossip": _gossip_from_wire,
+    "released": lambda message: Released(message.partition, _leaves_from_wire(message.leaves)),
+    "held": lambda message: Held(tuple(message.missing)),
     "refusal": _refusal_from_wire,
 }

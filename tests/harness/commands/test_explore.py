@@ -1,5 +1,6 @@
 """`ringcheck explore` as a program: its errors, its exit codes, and how it ends when it is interrupted."""
 
+import json
 import os
 import signal
 import subprocess
@@ -54,6 +55,29 @@ def test_wrong_use_is_one_sentence_and_2(more: tuple[str, ...], words: str, tmp_
     assert list(tmp_path.iterdir()) == []
 
 
+@pytest.mark.parametrize(
+    ("part", "changes", "words"),
+    [
+        ("versions", {"Hypothesis": "5.0"}, "was made by Hypothesis 5.0, whose seeds are other schedules"),
+        ("position", {"following": -5}, "it went from seed 0 to -5"),
+        ("tally", {"held": {"ODD-01": 3}}, "there is no requirement 'ODD-01'"),
+    ],
+)
+def test_what_cannot_be_resumed_is_one_sentence_and_2(
+    part: str, changes: dict[str, object], words: str, tmp_path: Path
+) -> None:
+    """Seeds that were other schedules, and what no exploration leaves."""
+    assert explore(parts.TINY, "--first", "0", "--seeds", "2", "-n", "0", cwd=tmp_path).returncode == 0
+    (path,) = tmp_path.glob("ringcheck-results/*-explore/state.json")
+    state = json.loads(path.read_bytes())
+    path.write_text(json.dumps({**state, part: {**state[part], **changes}}))
+    done = explore(parts.TINY, "--resume", "-n", "0", cwd=tmp_path)
+    assert done.returncode == 2, done.stdout + done.stderr
+    assert done.stderr.startswith("ringcheck: ")
+    assert done.stderr.count("\n") == 1, done.stderr
+    assert words in done.stderr
+
+
 def test_a_results_folder_that_cannot_be_written_is_2(tmp_path: Path) -> None:
     """A results folder below a file is wrong use."""
     (tmp_path / "file").touch()
@@ -93,6 +117,25 @@ def test_a_core_that_fails_is_4(core: str, words: str, tmp_path: Path) -> None:
     done = explore(core, "--first", "0", "--seeds", "20", "-n", "1", "--audit", "1", cwd=tmp_path)
     assert done.returncode == 4, done.stdout + done.stderr
     assert words in done.stdout
+
+
+@pytest.mark.parametrize("more", [("--seed", "8"), ("--first", "8", "--seeds", "1", "-n", "0")])
+def test_what_a_core_prints_is_not_in_the_report(more: tuple[str, ...], tmp_path: Path) -> None:
+    """However it does; it goes to standard error where there is no worker to log it."""
+    done = explore("prints", *more, cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    assert "nothing found: 1 seed" in done.stdout
+    assert "storing" not in done.stdout
+    assert "storing b's/a' to the file" in done.stderr
+    assert "storing b's/a' to the descriptor" in done.stderr
+
+
+@pytest.mark.parametrize("more", [("--seed", "7"), ("-n", "0")])
+def test_a_core_that_exits_is_told_and_4(more: tuple[str, ...], tmp_path: Path) -> None:
+    """It would end the program in silence, with 0."""
+    done = explore("exits", *more, *(() if "--seed" in more else ("--first", "0")), cwd=tmp_path)
+    assert done.returncode == 4, done.stdout + done.stderr
+    assert "it called os._exit(0), and no core may end its process" in done.stdout
 
 
 class Running:
@@ -168,6 +211,18 @@ def test_an_interrupted_exploration_says_what_it_found(running: Running, number:
     resumed = explore(parts.TINY, "--resume", "--seeds", "3", "-n", "0", cwd=running.folder)
     assert resumed.returncode == 0, resumed.stderr
     assert "resumed  after" in resumed.stdout
+
+
+def test_whoever_insists_gets_the_same_exit_code(running: Running) -> None:
+    """SIGTERM again and again until it is gone, from the summary to the last moment of the process."""
+    while running.child.poll() is None:
+        running.child.send_signal(signal.SIGTERM)
+        time.sleep(0.001)
+    assert running.child.stdout
+    printed = running.child.stdout.read()
+    assert running.child.returncode == 130, printed
+    assert "Traceback" not in printed
+    running.wait_until_gone()
 
 
 def test_a_killed_exploration_leaves_no_process_and_can_be_resumed(running: Running) -> None:

@@ -43,6 +43,19 @@ def test_options_make_a_ring_of_one_node(tmp_path: Path, executed: list[tuple[st
     assert Path(config["data_directory"]).is_dir()
 
 
+def test_metrics_and_logs_are_handed_on(tmp_path: Path, executed: list[tuple[str, ...]]) -> None:
+    """The one in the configuration, the other on the command line."""
+    with lease(2) as ports:
+        address, metrics = (f"127.0.0.1:{port}" for port in ports.ports)
+        options = ("--listen", address, "--data", str(tmp_path), "--metrics", metrics, "--log-format", "json")
+        said = invoke(*options).stderr
+    assert json.loads((tmp_path / "node.json").read_text())["metrics_address"] == metrics
+    assert executed[0][-3:] == (str(tmp_path / "node.json"), "--log-format", "json")
+    assert f"http://{metrics}/metrics" in said
+    with pytest.raises(UsageError, match="--metrics says; give one of the two"):
+        invoke(str(tmp_path / "node.json"), "--metrics", metrics)
+
+
 def test_address_that_is_taken_is_told_before_the_node_starts(tmp_path: Path, executed: list[tuple[str, ...]]) -> None:
     """Somebody listens there already: one sentence, and exit code 4."""
     with socket.socket() as other:

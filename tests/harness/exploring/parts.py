@@ -65,6 +65,12 @@ def _die(_core: Any, key: bytes) -> bool:
     return True
 
 
+def _exit(_core: Any, key: bytes) -> bool:
+    if key.endswith(b"bug"):
+        os._exit(0)
+    return True
+
+
 def _loop(_core: Any, key: bytes) -> bool:
     while key.endswith(b"bug"):
         time.sleep(0.01)
@@ -72,13 +78,15 @@ def _loop(_core: Any, key: bytes) -> bool:
 
 
 def _print(_core: Any, key: bytes) -> bool:
-    print(f"storing {key!r}")  # noqa: T201  - what a careless core does
+    print(f"storing {key!r} to the file")  # noqa: T201  - what a careless core does
+    os.write(1, f"storing {key!r} to the descriptor\n".encode())
     return True
 
 
 forgets = Kit(lambda _core, key: not key.endswith(b"bug"))
 raises = Kit(_raise)
 dies = Kit(_die)
+exits = Kit(_exit)
 loops = Kit(_loop)
 prints = Kit(_print)
 

@@ -4,7 +4,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ringcheck.exploring.audit import Audit, difference
+from ringcheck.exploring.audit import Audit, Difference, difference
+from ringcheck.exploring.packing import packed
 
 
 @given(st.floats(0, 1), st.integers(0, 10**6), st.integers(1, 300))
@@ -39,7 +40,14 @@ def test_the_first_line_that_differs_is_named(one: bytes, other: bytes, line: in
 def test_equal_histories_do_not_differ() -> None:
     """Both are compared once, and forgotten."""
     audit = Audit(1.0, 0)
-    audit.keep(0, b"a\n")
+    audit.keep(0, packed(b"a\n"))
     assert audit.waiting == 1
-    assert audit.compare(0, b"a\n") is None
+    assert audit.compare(0, packed(b"a\n")) is None
     assert (audit.waiting, audit.compared) == (0, 1)
+
+
+def test_different_histories_are_told_as_they_are() -> None:
+    """Unpacked, whichever waited."""
+    audit = Audit(1.0, 0)
+    audit.keep(0, packed(b"a\nb\n"))
+    assert audit.compare(0, packed(b"a\nc\n")) == Difference(seed=0, line=2, one=b"a\nb\n", other=b"a\nc\n")

@@ -153,6 +153,17 @@ def test_a_core_that_kills_its_process_is_4(tmp_path: Path) -> None:
     assert "SIGKILL" in finding.alarm.reason
 
 
+@pytest.mark.parametrize("options", [{"seed": 7}, {"workers": 0}, {"workers": 1}])
+def test_a_core_that_exits_is_4_with_a_small_schedule(tmp_path: Path, options: dict[str, int]) -> None:
+    """With os._exit, which would end this process in silence, and with 0, as if nothing had been found."""
+    outcome, _ = run(tmp_path, "exits", **options)
+    (finding,) = outcome.findings
+    assert (outcome.exit_code, finding.seed, finding.alarm.requirement) == (4, 7, BROKE)
+    assert finding.schedule is not None
+    assert len(finding.schedule.steps) == 2
+    assert "it called os._exit(0)" in finding.alarm.reason
+
+
 @pytest.mark.parametrize(("core", "workers"), [("dice", 0), ("hashing", 2)])
 def test_a_core_that_is_not_deterministic_is_4(tmp_path: Path, core: str, workers: int) -> None:
     """Both histories of the seed are kept; the order of a set shows in another process only."""

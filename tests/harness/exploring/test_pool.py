@@ -12,6 +12,7 @@ from tests.harness.exploring import parts
 
 from ringcheck.errors import RingcheckError
 from ringcheck.exploring.executor import Chunk, Executor, InProcess, Tried, content
+from ringcheck.exploring.packing import unpacked
 from ringcheck.exploring.pool import ProcessPool
 from ringcheck.exploring.trial import BROKE, Trials
 
@@ -71,7 +72,8 @@ def test_a_history_comes_where_it_is_wanted_and_with_what_fails(pool: Opener) ->
     trials = Trials(parts.forgets, parts.source, name=parts.name("forgets"))
     history = trials.attempt(2)[1]
     assert history
-    assert found[2].history == content(history)
+    assert found[2].history
+    assert unpacked(found[2].history) == content(history)
 
 
 def test_a_seed_is_tried_again_by_another_worker(pool: Opener) -> None:
@@ -144,6 +146,7 @@ PARENT = """
 import os, sys, time
 from pathlib import Path
 from ringcheck.exploring.executor import Chunk
+from ringcheck.exploring.packing import unpacked
 from ringcheck.exploring.pool import ProcessPool
 pool = ProcessPool(sys.argv[1], sys.argv[2], 2, Path(os.devnull))
 pool.submit(Chunk(seeds=(0,)))

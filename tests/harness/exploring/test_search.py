@@ -7,6 +7,7 @@ import pytest
 
 from ringcheck.exploring.audit import Audit, Difference
 from ringcheck.exploring.executor import Chunk, Tried
+from ringcheck.exploring.packing import packed
 from ringcheck.exploring.search import Search
 from ringcheck.exploring.seeds import Position, Seeds
 from ringcheck.exploring.tally import Group, Tally
@@ -39,7 +40,7 @@ class Scattered:
         for seed in chunk.seeds:
             alarm = self._alarms.get(seed)
             result = Result(seed=seed, alarms=(alarm,) if alarm else (), held={"KV-01": 1})
-            history = b"again" if seed == self._drifting and chunk.not_on else b"history"
+            history = packed(b"again" if seed == self._drifting and chunk.not_on else b"history")
             self._ready.append(
                 Tried(
                     worker=worker,

@@ -1,6 +1,8 @@
 """The other end of the pool: lines in, lines out."""
 
+import gc
 import sys
+from collections.abc import Iterator
 
 import msgspec
 import pytest
@@ -9,6 +11,14 @@ from tests.harness.exploring import parts
 from ringcheck.errors import RingcheckError, UsageError
 from ringcheck.exploring.executor import Chunk, Tried
 from ringcheck.exploring.worker import Ready, Said, Setup, work
+from ringcheck.simulation.cluster import SimulatedCluster
+
+
+@pytest.fixture(autouse=True)
+def thawed() -> Iterator[None]:
+    """What a worker keeps from being collected in its own process is collected in this one."""
+    yield
+    gc.unfreeze()
 
 
 def lines(core: str, *chunks: Chunk) -> list[bytes]:
@@ -28,6 +38,22 @@ def test_a_worker_says_that_it_is_ready_and_then_each_result() -> None:
         ("w1", 8, False),
         ("w1", 1, True),
     ]
+
+
+def test_a_worker_keeps_nothing_of_a_seed() -> None:
+    """What refers to itself in circles is gone before the next one, though nobody else collects it."""
+    left: list[int] = []
+
+    def count(_: Said) -> None:
+        left.append(sum(isinstance(each, SimulatedCluster) for each in gc.get_objects()))
+
+    gc.disable()
+    try:
+        work(lines("forgets", Chunk(seeds=(1, 2, 3, 4))), count)
+    finally:
+        gc.enable()
+    assert len(left) == 5
+    assert set(left[1:]) == {left[1]}
 
 
 def test_a_worker_without_input_ends() -> None:

@@ -6,9 +6,36 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from ringcheck.history import Converged, Diverged, Event, History, Invoke, Observation
+from ringcheck.history import (
+    Converged,
+    DiskLost,
+    Diverged,
+    Event,
+    History,
+    Invoke,
+    NodeDown,
+    NodeSeen,
+    NodeUp,
+    Note,
+    Observation,
+)
+from ringcheck.judging import judge
 from ringcheck.quiet import owners_seen, states_of
-from ringcheck.schedule import Configuration, Elapse, Inject, Kill, Observe, Put, Restart, Schedule, Settle, Step
+from ringcheck.schedule import (
+    Backup,
+    Configuration,
+    Elapse,
+    Inject,
+    Kill,
+    Observe,
+    Put,
+    Restart,
+    RollBack,
+    Schedule,
+    Settle,
+    Step,
+    Wipe,
+)
 from ringcheck.target import Target
 from ringcheck.worlds.live import LiveWorld
 from ringcheck_chaos.faults import Isolate
@@ -125,3 +152,81 @@ def test_cluster_that_does_not_converge_is_told_with_partition_replicas_and_key(
     assert diverged.time - diverged.healed >= 1.5
     assert len(observations(history, "diverged")) == 1
     assert len([event for event in history.events if isinstance(event, Invoke) and event.final]) == 3
+
+
+EVERYWHERE = msgspec.structs.replace(
+    QUICK, nodes=3, handoff_interval_ms=HOUR_MS, anti_entropy_interval_ms=HOUR_MS, convergence_deadline_ms=1500
+)
+"""Every node holds everything, and what one has missed it never hears of."""
+
+
+def held_by(node: NodeSeen) -> set[str]:
+    """The keys of which a node holds a replica."""
+    return {entry.key for replica in node.replicas for entry in replica.entries}
+
+
+def test_disks_are_copied_put_back_and_lost(world: LiveWorld, tmp_path: Path) -> None:
+    """A node comes back with what its disk held when it was copied, once; another with nothing; both were killed."""
+    steps = (
+        RollBack(("n1",)),  # of what there is no copy is left alone
+        Put(id=1, node="n1", key="a", value="one", w=3),
+        Backup(("n1", "n2")),
+        Put(id=2, node="n1", key="b", value="two", w=3),
+        RollBack(("n1",)),
+        Restart(("n1",)),
+        Observe(),
+        RollBack(("n1",)),  # it has been put back already
+        Kill(("n3",)),
+        Wipe(("n2", "n3")),
+        RollBack(("n2",)),  # the copy went with the disk
+        Restart(("n2", "n3")),
+        Observe(),
+    )
+    history = world.carry_out(plan("disks", *steps, configuration=EVERYWHERE), tmp_path / "h.jsonl")
+    told = [
+        (type(event), event.node) for event in history.events if isinstance(event, NodeDown | NodeUp | DiskLost | Note)
+    ]
+    assert [(kind, node) for kind, node in told if kind is not Note][:3] == [
+        (NodeDown, "n1"),
+        (DiskLost, "n1"),
+        (NodeUp, "n1"),
+    ]
+    assert [node for kind, node in told if kind is NodeDown] == ["n1", "n3", "n2"]
+    lost = [event for event in history.events if isinstance(event, DiskLost)]
+    assert [(each.node, each.how) for each in lost] == [("n1", "rolled back"), ("n2", "wiped"), ("n3", "wiped")]
+    [copied] = [event.text for event in history.events if isinstance(event, Note) and "n1 was copied" in event.text]
+    assert copied.startswith("The disk of n1 was copied, which stood still for ")
+    after_the_roll_back, after_the_wipe = observations(history, "observe")
+    assert {name: held_by(node) for name, node in after_the_roll_back.nodes.items()} == {
+        "n1": {"a"},
+        "n2": {"a", "b"},
+        "n3": {"a", "b"},
+    }
+    assert {name: held_by(node) for name, node in after_the_wipe.nodes.items()} == {
+        "n1": {"a"},
+        "n2": set(),
+        "n3": set(),
+    }
+
+
+def test_a_copy_is_not_for_the_next_schedule(world: LiveWorld, tmp_path: Path) -> None:
+    """Its cluster is used again, and what was copied then is nothing that could come back now."""
+    quick = msgspec.structs.replace(QUICK, nodes=3)
+    steps: dict[str, Step] = {"copy": Backup(("n1",)), "put-back": RollBack(("n1",))}
+    for name, step in steps.items():
+        put = Put(id=1, node="n1", key="a", value="one", w=3)
+        history = world.carry_out(plan(name, put, step, Settle(), configuration=quick), tmp_path / "h.jsonl")
+        assert isinstance(only(history, Converged), Converged)
+    assert not [event for event in history.events if isinstance(event, NodeDown | DiskLost)]
+
+
+def test_a_node_that_is_not_rebuilt_is_told(world: LiveWorld, tmp_path: Path) -> None:
+    """AE-04 on real processes: without anti-entropy the empty node stays empty, and is accused of it."""
+    steps: tuple[Step, ...] = (
+        *[Put(id=number, node="n1", key=key, value=f"v{number}", w=3) for number, key in enumerate(KEYS, start=1)],
+        Wipe(("n2",)),
+        Settle(),
+    )
+    history = world.carry_out(plan("rebuilt", *steps, configuration=EVERYWHERE), tmp_path / "h.jsonl")
+    [breach] = judge(history).findings["AE-04"].breaches
+    assert "n2 lacked" in breach.actual

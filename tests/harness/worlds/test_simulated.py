@@ -32,6 +32,7 @@ from ringcheck.schedule import (
     Configuration,
     CrashAfter,
     Delete,
+    Disturb,
     Elapse,
     Get,
     Heal,
@@ -184,7 +185,8 @@ def test_a_failing_disk_a_skewed_clock_and_lost_messages_are_borne() -> None:
 def test_what_a_live_world_cannot_do_is_known() -> None:
     """The first such step, in a few words."""
     assert beyond_live(schedule(Put(id=1, node="n1", key="a", value="one"), Kill(("n1",)), Settle())) == ""
-    assert beyond_live(schedule(Wipe(("n1", "n2")))) == "another disk for n1, n2"
+    assert beyond_live(schedule(Backup(("n1",)), Wipe(("n1", "n2")), RollBack(("n1",)))) == ""
+    assert beyond_live(schedule(CrashAfter(node="n1", effects=2))) == "n1 dying between two effects"
     fault = MessageFault(action="delay", kind="handoff", every=3, delay_ms=60)
     assert beyond_live(schedule(Inject(id=1, fault=fault))) == "one in 3 handoff messages late (+60 ms)"
 
@@ -264,3 +266,38 @@ def test_what_makes_no_sense_is_told() -> None:
     too_long = schedule(Put(id=1, node="n1", key="k" * 2000, key_size="limit", value="one"))
     with pytest.raises(TargetError, match="limits are too small for the schedule tried"):
         SimulatedWorld(REFERENCE).carry_out(too_long)
+
+
+def test_a_disturbed_node_has_messages_twice_and_late_until_the_settle() -> None:
+    """Nobody can make a core's messages, so those of its peers suffer; PEER-02 counts them."""
+    history = carried_out(
+        Kill(("n3",)),
+        Disturb(node="n1", source="n3"),
+        Put(id=1, node="n1", key="a", value="one", as_peer="n3"),
+        Put(id=2, node="n2", key="a", value="two", context=1),
+        Elapse(seconds=1.0),
+        Settle(),
+    )
+    began = [event for event in history.events if isinstance(event, FaultBegan)]
+    ended = [event for event in history.events if isinstance(event, FaultEnded)]
+    assert [event.fault for event in began] == [
+        MessageFault(action="repeat", delay_ms=60, target="n1"),
+        MessageFault(action="delay", every=3, delay_ms=25, target="n1"),
+    ]
+    suffered = sum(event.messages for event in ended)
+    assert all(event.messages for event in ended)
+    found = judge(history).findings["PEER-02"]
+    assert (found.held, found.breaches) == (suffered, ())
+
+
+def test_a_fault_of_messages_says_how_many_have_suffered() -> None:
+    """Of those that are lost as well; a fault of links counts none."""
+    history = carried_out(
+        Inject(id=1, fault=MessageFault(action="lose", every=2)),
+        Inject(id=2, fault=Isolate(how="down", node="n3")),
+        Elapse(seconds=2.0),
+        Settle(),
+    )
+    messages = {event.fault_id: event.messages for event in history.events if isinstance(event, FaultEnded)}
+    assert messages[1] > 0
+    assert messages[2] == 0

@@ -13,13 +13,38 @@ where it is planted.
     repair         stale replicas
     trees          Merkle trees, in memory and on the disk
     placement      who is a home
+    membership     members that come and go
     acknowledging  what is promised before it is so
 """
 
-from . import acknowledging, deletion, forwarding, hints, identity, placement, quorums, repair, trees, versions
+from . import (
+    acknowledging,
+    deletion,
+    forwarding,
+    hints,
+    identity,
+    membership,
+    placement,
+    quorums,
+    repair,
+    trees,
+    versions,
+)
 from .bug import BUGS, Bug
 
 __all__ = ["BUGS", "Bug"]
 
-_MODULES = (versions, identity, quorums, forwarding, deletion, hints, repair, trees, placement, acknowledging)
+_MODULES = (
+    versions,
+    identity,
+    quorums,
+    forwarding,
+    deletion,
+    hints,
+    repair,
+    trees,
+    placement,
+    membership,
+    acknowledging,
+)
 """Importing them has filled BUGS."""

@@ -1,10 +1,11 @@
-"""Bugs about hints: 39, 45."""
+"""Bugs about hints: 39, 41, 45."""
 
 from collections.abc import Iterable
 from typing import Any
 from weakref import WeakKeyDictionary
 
 from ringcheck_reference.core.desk import Desk
+from ringcheck_reference.core.dropping import DroppingRound
 from ringcheck_reference.core.effects import DiskWrite, DropHint, Persist, PutHint
 from ringcheck_reference.core.encoding import encode_state
 from ringcheck_reference.core.hints import HintKey, HintRows, Hints
@@ -58,6 +59,21 @@ def hints_in_memory() -> None:
     honest_init = replace(Hints, "__init__", init)
     honest_settle = replace(Hints, "settle", settle)
     honest_persist = replace(Desk, "_persist", persist)
+
+
+@bug("41", "hints are lost when their target leaves", "HND-04")
+def hints_of_leavers_are_dropped() -> None:
+    """What is kept for a node that is no member any more is of no use to anybody."""
+
+    def drop(drops: DroppingRound) -> None:
+        desk = drops._desk
+        for target in desk.hints.targets():
+            if target not in desk.standing.view.member_ids:
+                for key in desk.hints.keys_for(target):
+                    desk.drop_hint(target, key, desk.hints.durable((target, key)))
+        honest_drop(drops)
+
+    honest_drop = replace(DroppingRound, "_drop", drop)
 
 
 @bug("45", "big objects vanish on handoff", "DUR-01")

@@ -1,6 +1,7 @@
 """Bugs about the identity of versions, which come twice: 1, H4."""
 
-from ringcheck_reference.core.hints import HintRows
+from typing import Any
+
 from ringcheck_reference.core.node import Node
 from ringcheck_reference.core.versions import Context, Dot
 from ringcheck_reference.core.writing import Mint
@@ -31,13 +32,14 @@ def epoch_on_the_disk() -> None:
     """An actor is a node and the number of its starts, which is kept on the disk."""
     epochs = Shelf("epoch")
 
-    def init(node: Node, config: object, replica: object, hints: HintRows, actor: bytes, *rest: object) -> None:
+    def init(node: Node, *given: Any) -> None:
+        config, replica, hints, facts, actor, *rest = given
         started = len(hints.get(epochs.name, b"starts") or b"")
-        honest_init(node, config, replica, hints, actor[:-NONCE_BYTES] + b"#%d" % started, *rest)
+        honest_init(node, config, replica, hints, facts, actor[:-NONCE_BYTES] + b"#%d" % started, *rest)
 
     def init_named(node: Node, *given: object, **named: object) -> None:
-        names = ("config", "replica", "hints", "actor", "incarnation", "seed")
-        init(node, *[*given, *(named[name] for name in names[len(given) :])])  # type: ignore[arg-type]
+        names = ("config", "replica", "hints", "facts", "actor", "incarnation", "seed")
+        init(node, *[*given, *(named[name] for name in names[len(given) :])])
 
     def start(node: Node) -> None:
         honest_start(node)

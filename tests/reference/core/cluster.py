@@ -9,16 +9,19 @@ told. A crash loses what was not committed.
 import heapq
 import itertools
 import random
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from enum import Enum
 from typing import Any
 
 from ringcheck_reference.core.config import CoreConfig, Member
 from ringcheck_reference.core.effects import (
+    DropFact,
     DropHint,
+    DropReplica,
     Effect,
     Persist,
+    PutFact,
     PutHint,
     PutReplica,
     Reply,
@@ -30,7 +33,10 @@ from ringcheck_reference.core.messages import (
     CallId,
     ClientDelete,
     ClientGet,
+    ClientJoin,
+    ClientLeave,
     ClientPut,
+    ClientRemove,
     Hello,
     Lost,
     Message,
@@ -46,6 +52,8 @@ from ringcheck_reference.core.messages import (
 from ringcheck_reference.core.node import Node
 from ringcheck_reference.core.ring import Ring
 from ringcheck_reference.core.views import Status
+
+Request = ClientGet | ClientPut | ClientDelete | ClientJoin | ClientLeave | ClientRemove
 
 
 class Link(Enum):
@@ -77,6 +85,7 @@ class Disk:
 
     replica: dict[bytes, bytes] = field(default_factory=dict)
     hints: HintRows = field(default_factory=HintRows)
+    facts: dict[bytes, bytes] = field(default_factory=dict)
     refuses: bool = False
     """Whether every write fails."""
 
@@ -93,6 +102,13 @@ class Disk:
                 case DropHint(target, key, expected):
                     if self.hints.rows.get((target, key)) == expected:
                         del self.hints.rows[target, key]
+                case DropReplica(key, expected):
+                    if self.replica.get(key) == expected:
+                        del self.replica[key]
+                case PutFact(name, data):
+                    self.facts[name] = data
+                case DropFact(name):
+                    self.facts.pop(name, None)
         return True
 
 
@@ -107,7 +123,8 @@ class Process:
 class Cluster:
     """Nodes n1, n2 and so on, all running; time starts at 0, in seconds.
 
-    `core` makes each node, `settings` are those of CoreConfig.
+    `core` makes each node, `settings` are those of CoreConfig. A message whose body is of a type in `slowness` takes up
+    to so many seconds.
     """
 
     def __init__(
@@ -117,10 +134,13 @@ class Cluster:
         seed: int = 0,
         duplication: float = 0.0,
         core: type[Node] = Node,
+        slowness: Mapping[type, float] | None = None,
         **settings: Any,
     ) -> None:
         self.names = [f"n{number}" for number in range(1, size + 1)]
-        members = tuple(Member(name) for name in self.names)
+        self._settings = settings
+        self._members = members = tuple(Member(name) for name in self.names)
+        self._slowness = dict(slowness or {})
         self._configs = {name: CoreConfig(name, members, **settings) for name in self.names}
         self.config = self._configs["n1"]
         self.ring = Ring(members, self.config.n, self.config.partition_count)
@@ -144,6 +164,18 @@ class Cluster:
         for name in self.names:
             self.start(name)
 
+    def add(self, name: NodeId) -> None:
+        """Start a node more, which is no member yet."""
+        self.names.append(name)
+        self._configs[name] = CoreConfig(name, self._members, **self._settings)
+        self.disks[name] = Disk()
+        self.start(name)
+
+    def retire(self, name: NodeId) -> None:
+        """Stop a node for good."""
+        self.crash(name)
+        self.names.remove(name)
+
     # Faults.
 
     def start(self, name: NodeId) -> None:
@@ -151,7 +183,7 @@ class Cluster:
         number = next(self._starts)
         disk = self.disks[name]
         actor = f"{name}/{number}".encode()
-        core = self._core(self._configs[name], disk.replica, disk.hints, actor, f"run-{number}", number)
+        core = self._core(self._configs[name], disk.replica, disk.hints, disk.facts, actor, f"run-{number}", number)
         self.running[name] = Process(core, f"run-{number}")
 
     def crash(self, name: NodeId) -> None:
@@ -196,14 +228,14 @@ class Cluster:
 
     # Clients.
 
-    def call(self, name: NodeId, request: ClientGet | ClientPut | ClientDelete) -> CallId:
+    def call(self, name: NodeId, request: Request) -> CallId:
         """Ask a node; the reply will be in `replies`, if one comes."""
         call = CallId(next(self._calls))
         if name in self.running:
             self._receive(name, call, request)
         return call
 
-    def ask(self, name: NodeId, request: ClientGet | ClientPut | ClientDelete) -> Result | None:
+    def ask(self, name: NodeId, request: Request) -> Result | None:
         """Ask a node and wait for its reply; None if it gives none within the request time-out."""
         call = self.call(name, request)
         self.run_until(lambda: call in self.replies, within=self.config.request_timeout)
@@ -291,8 +323,8 @@ class Cluster:
     def _later(self, delay: float, event: Callable[[], None]) -> None:
         heapq.heappush(self._events, (self.now + delay, next(self._sequence), event))
 
-    def _delay(self) -> float:
-        return self._random.uniform(0.0005, 0.005)
+    def _delay(self, body: object = None) -> float:
+        return self._random.uniform(0.0005, self._slowness.get(type(body), 0.005))
 
     def _receive(self, name: NodeId, sender: Sender, message: Message) -> None:
         process = self.running[name]
@@ -352,7 +384,7 @@ class Cluster:
                 self._receive(target, caller, request)
 
         for _ in range(self._copies()):
-            self._later(self._delay(), arrive)
+            self._later(self._delay(request.body), arrive)
 
     def _send_answer(self, source: NodeId, caller: Caller, answer: PeerAnswer) -> None:
         if caller in self._foreign:
@@ -371,7 +403,7 @@ class Cluster:
                 self._receive(caller.node, source, answer)
 
         for _ in range(self._copies()):
-            self._later(self._delay(), arrive)
+            self._later(self._delay(answer.body), arrive)
 
     def _tell(self, name: NodeId, process: Process, about: NodeId, news: Unsent | Lost | PeerUp) -> None:
         def arrive() -> None:

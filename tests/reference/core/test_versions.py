@@ -15,10 +15,10 @@ from ringcheck_reference.core.encoding import (
 )
 from ringcheck_reference.core.versions import MAX_COUNTER, Context, Dot, MalformedState, State, Version
 
-dots = st.builds(Dot, st.sampled_from([b"a", b"b", b""]), st.integers(1, 6))
+dots = st.builds(Dot, st.sampled_from([b"a", b"b", b"a\0"]), st.integers(1, 6))
 dot_sets = st.frozensets(dots, max_size=8)
 contexts = dot_sets.map(lambda members: Context.of(loose=members))
-UNIVERSE = [Dot(actor, counter) for actor in (b"", b"a", b"b") for counter in range(1, 8)]
+UNIVERSE = [Dot(actor, counter) for actor in (b"a", b"a\0", b"b") for counter in range(1, 8)]
 
 
 @st.composite
@@ -144,9 +144,10 @@ def test_arbitrary_bytes_are_refused_in_order(data: bytes) -> None:
         ([Version(Dot(b"a", 2), b"")], Context.of([Dot(b"a", 1)])),
         ([Version(Dot(b"a", 1), b"x"), Version(Dot(b"a", 1), b"y")], Context.of([Dot(b"a", 1)])),
         ([], Context.of([Dot(b"a", MAX_COUNTER + 1)])),
+        ([], Context.of([Dot(b"", 1)])),
     ],
 )
 def test_a_state_that_breaks_a_rule_is_refused(versions: list[Version], context: Context) -> None:
-    """A dot outside the context, a dot twice and an absurd counter are malformed."""
+    """A dot outside the context, a dot twice, an absurd counter and an actor without a name are malformed."""
     with pytest.raises(MalformedState):
         State.of(versions, context)

@@ -14,7 +14,7 @@ import grpc
 import pytest
 from grpc_health.v1 import health_pb2, health_pb2_grpc  # type: ignore[import-untyped]
 
-from dynamo_node.v1 import inspect_pb2_grpc, key_value_pb2_grpc, node_pb2_grpc, ring_pb2_grpc
+from dynamo_node.v1 import inspect_pb2_grpc, key_value_pb2_grpc, membership_pb2_grpc, node_pb2_grpc, ring_pb2_grpc
 from ringcheck_chaos import ports
 
 DEADLINE_S = 30.0
@@ -43,6 +43,7 @@ class LiveNode:
         self.node = node_pb2_grpc.NodeStub(self.channel)
         self.ring = ring_pb2_grpc.RingStub(self.channel)
         self.inspect = inspect_pb2_grpc.InspectStub(self.channel)
+        self.membership = membership_pb2_grpc.MembershipStub(self.channel)
 
     def start(self) -> None:
         """Start the process; does not wait."""
@@ -86,9 +87,9 @@ class LiveNode:
             self.process.wait(DEADLINE_S)
 
 
-def node_configs(count: int, addresses: Sequence[str], folder: Path) -> list[dict[str, Any]]:
-    """NodeConfigs of `count` equal nodes with N=3, R=W=2, in protobuf's JSON mapping."""
-    names = [f"n{number}" for number in range(1, count + 1)]
+def node_configs(count: int, joiners: int, addresses: Sequence[str], folder: Path) -> list[dict[str, Any]]:
+    """NodeConfigs of `count` equal members and some that join later, with N=3, R=W=2, in protobuf's JSON mapping."""
+    names = [f"n{number}" for number in range(1, count + joiners + 1)]
     book = dict(zip(names, addresses, strict=True))
     configs = []
     for name in names:
@@ -103,7 +104,7 @@ def node_configs(count: int, addresses: Sequence[str], folder: Path) -> list[dic
                 "r": min(count, 2),
                 "w": min(count, 2),
                 "partitionCount": 16,
-                "members": [{"nodeId": member, "weight": 1} for member in names],
+                "members": [{"nodeId": member, "weight": 1} for member in names[:count]],
                 "addressBook": book,
             }
         )
@@ -111,7 +112,7 @@ def node_configs(count: int, addresses: Sequence[str], folder: Path) -> list[dic
 
 
 StartNodes = Callable[..., list[LiveNode]]
-"""(how many, command before the configuration's path = the reference) to nodes."""
+"""(how many, command before the configuration's path = the reference, joiners = how many more) to nodes."""
 
 
 @pytest.fixture
@@ -120,13 +121,13 @@ def make_nodes(tmp_path: Path) -> Iterator[StartNodes]:
     leases: list[ports.PortLease] = []
     made: list[LiveNode] = []
 
-    def make(count: int, command: Sequence[str] = REFERENCE) -> list[LiveNode]:
-        lease = ports.lease(count)
+    def make(count: int, command: Sequence[str] = REFERENCE, joiners: int = 0) -> list[LiveNode]:
+        lease = ports.lease(count + joiners)
         leases.append(lease)
         folder = tmp_path / f"cluster-{len(leases)}"
         folder.mkdir()
         addresses = [f"127.0.0.1:{port}" for port in lease.ports]
-        nodes = [LiveNode(config, folder, command) for config in node_configs(count, addresses, folder)]
+        nodes = [LiveNode(config, folder, command) for config in node_configs(count, joiners, addresses, folder)]
         made.extend(nodes)
         return nodes
 
@@ -141,8 +142,8 @@ def make_nodes(tmp_path: Path) -> Iterator[StartNodes]:
 def start_nodes(make_nodes: StartNodes) -> StartNodes:
     """Makes nodes, starts them all at once, and waits until they serve."""
 
-    def start(count: int, command: Sequence[str] = REFERENCE) -> list[LiveNode]:
-        nodes = make_nodes(count, command)
+    def start(count: int, command: Sequence[str] = REFERENCE, joiners: int = 0) -> list[LiveNode]:
+        nodes = make_nodes(count, command, joiners)
         for node in nodes:
             node.start()
         for node in nodes:

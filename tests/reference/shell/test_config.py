@@ -51,14 +51,24 @@ def test_the_message_limit_follows_the_others(good: dict[str, Any], tmp_path: Pa
 
 
 def test_the_own_address_may_stand_in_the_book(good: dict[str, Any], tmp_path: Path) -> None:
-    """A book may list every node that may ever exist; only the other members' addresses are dialled."""
+    """A book lists every node that may ever exist; all but the own address may be dialled some day."""
     good["addressBook"] |= {"n1": "127.0.0.1:20001", "n9": "127.0.0.1:20009"}
-    assert set(load_json(tmp_path, good).address_book) == {"n2", "n3"}
+    assert set(load_json(tmp_path, good).address_book) == {"n2", "n3", "n9"}
+
+
+def test_a_node_that_joins_later_is_no_member(good: dict[str, Any], tmp_path: Path) -> None:
+    """It is told the same members as they were, and may have its own and other seeds."""
+    good["addressBook"]["n1"] = "127.0.0.1:20001"
+    settings = load_json(tmp_path, good | {"nodeId": "n9", "seeds": ["n9", "n2"]})
+    assert settings.core.node_id == "n9"
+    assert [member.id for member in settings.core.members] == ["n1", "n2", "n3"]
+    assert set(settings.address_book) == {"n1", "n2", "n3"}
+    assert settings.core.seeds == ("n2",)
 
 
 WRONG: list[tuple[dict[str, Any], str]] = [
-    ({"nodeId": "n9"}, "node_id 'n9' is not among the members"),
-    ({"nodeId": ""}, "node_id '' is not among the members"),
+    ({"nodeId": ""}, "node_id is empty"),
+    ({"nodeId": "n9"}, "address_book lacks 'n1'; give the address to dial for every member"),
     ({"members": []}, "members is empty"),
     ({"members": [{"weight": 1}]}, r"members\[0\] has no node_id"),
     ({"members": [{"nodeId": "n1", "weight": 1}] * 2}, "members has 'n1' twice"),
@@ -73,7 +83,7 @@ WRONG: list[tuple[dict[str, Any], str]] = [
         r"w is 2, but the members have 1 host\(s\)",
     ),
     ({"partitionCount": 0}, "partition_count is 0"),
-    ({"seeds": ["n2", "n7"]}, "seeds name 'n7'"),
+    ({"seeds": ["n2", "n7"]}, "address_book lacks 'n7'; give the address to dial for every seed"),
     ({"listenAddress": "20001"}, "listen_address is '20001'; write it as host:port"),
     ({"listenAddress": "localhost:0"}, "listen_address is 'localhost:0'"),
     ({"listenAddress": "localhost:70000"}, "listen_address is 'localhost:70000'"),

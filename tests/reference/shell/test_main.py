@@ -11,7 +11,8 @@ from typing import Any
 import pytest
 
 from ringcheck_reference.core.effects import PutReplica
-from ringcheck_reference.shell.store import DATABASE_NAME, Store
+from ringcheck_reference.shell.schema import DATABASE_NAME
+from ringcheck_reference.shell.store import Store
 
 
 def command(*arguments: str, **options: Any) -> subprocess.CompletedProcess[str]:

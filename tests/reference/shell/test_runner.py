@@ -8,10 +8,10 @@ import pytest
 
 from dynamo_node.v1 import peer_pb2
 from ringcheck_reference.core.effects import (
-    DiskWrite,
     Effect,
     Failure,
     GetResult,
+    Peers,
     Persist,
     PutReplica,
     Reply,
@@ -37,8 +37,9 @@ from ringcheck_reference.core.messages import (
 )
 from ringcheck_reference.core.node import Node
 from ringcheck_reference.core.versions import State
+from ringcheck_reference.core.views import RingView
 from ringcheck_reference.shell.runner import Runner
-from ringcheck_reference.shell.store import Done, Store
+from ringcheck_reference.shell.store import Done, Store, Writing
 
 CALLER = Caller("n2", "i", 1)
 
@@ -50,6 +51,7 @@ class Core:
         self.taken: list[tuple[Sender, Message]] = []
         self.react: Callable[[Sender, Message], list[Effect]] = lambda _sender, _message: []
         self.deadline: float | None = None
+        self.is_removed = False
         self.ticks: list[float] = []
         self.ticked = asyncio.Event()
 
@@ -69,6 +71,10 @@ class Core:
         """See Node."""
         return self.deadline
 
+    def ring(self) -> RingView:
+        """See Node."""
+        return RingView((), b"view", ())
+
 
 class World:
     """Everything around the core: a disk, streams, and a log of what reached them in which order."""
@@ -81,16 +87,20 @@ class World:
         self.runner = Runner(cast("Node", self.core), "n1", cast("Store", self))
         self.runner.connect(self, self)
 
-    def persist(self, writes: Sequence[DiskWrite], done: Done) -> None:
+    def persist_all(self, group: Sequence[Writing]) -> None:
         """See Store."""
-        self.log.append(writes)
-        self.waiting.append(done)
+        self.log += [writes for writes, _ in group]
+        self.waiting += [done for _, done in group]
 
     def send(self, peer: str, request: peer_pb2.ExchangeRequest) -> None:
         """See Outgoing. Refuses at once when told to, as a link without a stream does."""
         self.log.append((peer, request))
         if self.refuses:
             self.runner.unsent(peer, (request.request_id,))
+
+    def keep(self, peers: tuple[str, ...]) -> None:
+        """See Outgoing."""
+        self.log.append(peers)
 
     def heard_from(self, peer: str) -> None:
         """See Outgoing."""
@@ -111,25 +121,44 @@ def run(test: Callable[[World], Coroutine[Any, Any, None]]) -> None:
 
 
 def test_effects_happen_in_their_order() -> None:
-    """Disk, peers and callers see effects in the order of the list."""
+    """Peers and callers see effects in the order of the list; the disk sees all of one turn of the loop together."""
 
     async def test(world: World) -> None:
-        writes = (PutReplica(b"k", b"s"),)
+        writes, more = (PutReplica(b"k", b"s"),), (PutReplica(b"l", b"s"),)
         world.core.react = lambda _sender, _message: [
-            Send("n2", PeerRequest(5, Ping())),
+            Peers(("n2", "n3")),
+            Send("n2", PeerRequest(5, Ping(), b"ours")),
             Persist(1, writes),
-            Send(CALLER, PeerAnswer(9, Pong("i"))),
+            Send(CALLER, PeerAnswer(9, Pong("i"), b"ours")),
         ]
-        world.runner.asked(CALLER, peer_pb2.ExchangeRequest(request_id=9, ping=peer_pb2.Ping()))
-        assert world.core.taken == [(CALLER, PeerRequest(9, Ping()))]
+        envelope = peer_pb2.ExchangeRequest(request_id=9, ping=peer_pb2.Ping(), view_digest=b"theirs")
+        world.runner.asked(CALLER, envelope)
+        world.core.react = lambda _sender, _message: [Persist(2, more)]
+        world.runner.lost("n2", (1,))
+        await asyncio.sleep(0)
+        assert world.core.taken == [(CALLER, PeerRequest(9, Ping(), b"theirs")), ("n2", Lost((1,)))]
+        pong = peer_pb2.Pong(incarnation="i")
         assert world.log == [
-            ("n2", peer_pb2.ExchangeRequest(request_id=5, ping=peer_pb2.Ping())),
+            ("n2", "n3"),
+            ("n2", peer_pb2.ExchangeRequest(request_id=5, ping=peer_pb2.Ping(), view_digest=b"ours")),
+            (CALLER, peer_pb2.ExchangeResponse(request_id=9, pong=pong, view_digest=b"ours")),
             writes,
-            (
-                CALLER,
-                peer_pb2.ExchangeResponse(request_id=9, pong=peer_pb2.Pong(incarnation="i")),
-            ),
+            more,
         ]
+
+    run(test)
+
+
+def test_what_is_to_be_persisted_outlives_a_stop() -> None:
+    """The disk gets what the core asked for last, once, although the loop had no turn any more."""
+
+    async def test(world: World) -> None:
+        world.core.react = lambda _sender, _message: [Persist(1, (PutReplica(b"k", b"s"),))]
+        world.runner.lost("n2", (1,))
+        world.runner.stop()
+        assert world.log == [(PutReplica(b"k", b"s"),)]
+        await asyncio.sleep(0)
+        assert len(world.log) == 1
 
     run(test)
 
@@ -147,6 +176,7 @@ def test_news_waits_until_all_effects_are_under_way() -> None:
 
         world.core.react = react
         world.runner.peer_up("n2", peer_pb2.Hello(node_id="n2"))
+        await asyncio.sleep(0)
         assert world.log[1:] == [(PutReplica(b"k", b"s"),), ()]
         assert world.core.taken[-1] == ("n2", Unsent((5,)))
 
@@ -161,6 +191,7 @@ def test_the_core_hears_how_a_persist_ended(reason: str | None, news: Message) -
         world.core.react = lambda _sender, _message: [Persist(1, ())]
         world.runner.lost("n2", (3,))
         world.core.react = lambda _sender, _message: []
+        await asyncio.sleep(0)
         world.waiting[0](reason)
         assert world.core.taken == [("n2", Lost((3,))), ("n1", news)]
 
@@ -209,16 +240,32 @@ def test_a_call_fails_when_the_core_does() -> None:
 
 
 def test_time_passes_for_the_core() -> None:
-    """One tick comes when the deadline is reached, not earlier, and none without a deadline."""
+    """One tick comes at the start and one when the deadline is reached, not earlier; none without a deadline."""
 
     async def test(world: World) -> None:
         loop = asyncio.get_running_loop()
         deadline = loop.time() + 0.02
-        world.core.deadline = deadline
         world.runner.start()
-        await world.core.ticked.wait()
         assert len(world.core.ticks) == 1
-        assert world.core.ticks[0] >= deadline - 0.001
+        world.core.ticked.clear()
+        world.core.deadline = deadline
+        world.runner.lost("n2", (1,))
+        await world.core.ticked.wait()
+        assert len(world.core.ticks) == 2
+        assert world.core.ticks[1] >= deadline - 0.001
+
+    run(test)
+
+
+def test_it_is_known_when_a_node_hears_of_its_own_removal() -> None:
+    """Whoever waits for it is woken, once the effects of the message that brought it are under way."""
+
+    async def test(world: World) -> None:
+        world.runner.lost("n2", (1,))
+        assert not world.runner.removed.is_set()
+        world.core.is_removed = True
+        world.runner.lost("n2", (2,))
+        await world.runner.removed.wait()
 
     run(test)
 
@@ -239,11 +286,12 @@ def test_a_question_that_makes_no_sense_is_refused() -> None:
     """The core never sees it; the peer hears why, and whether the kind or the content was wrong."""
 
     async def test(world: World) -> None:
-        world.runner.asked(CALLER, peer_pb2.ExchangeRequest(request_id=4, gossip=peer_pb2.Gossip()))
+        world.runner.asked(CALLER, peer_pb2.ExchangeRequest(request_id=4))
         world.runner.asked(CALLER, peer_pb2.ExchangeRequest(request_id=5, read=peer_pb2.Read()))
         world.runner.asked(CALLER, peer_pb2.ExchangeRequest(request_id=6, read=peer_pb2.Read(key=b"k")))
         assert world.core.taken == [(CALLER, PeerRequest(6, Read(b"k")))]
         assert [(answer.request_id, answer.refusal.code) for _, answer in world.log] == [(4, 12), (5, 3)]
+        assert {answer.view_digest for _, answer in world.log} == {b"view"}
 
     run(test)
 

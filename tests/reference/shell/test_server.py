@@ -14,6 +14,7 @@ from dynamo_node.v1 import (
     inspect_pb2_grpc,
     key_value_pb2,
     key_value_pb2_grpc,
+    membership_pb2_grpc,
     node_pb2_grpc,
     ring_pb2_grpc,
 )
@@ -57,6 +58,7 @@ def with_server(test: Callable[[Server, grpc.aio.Channel], Awaitable[None]]) -> 
             key_value=WrongKeyValue(),
             node=node_pb2_grpc.NodeServicer(),  # type: ignore[abstract]
             ring=ring_pb2_grpc.RingServicer(),  # type: ignore[abstract]
+            membership=membership_pb2_grpc.MembershipServicer(),  # type: ignore[abstract]
             inspection=WrongInspect(),  # type: ignore[abstract]
             peer=grpc.method_handlers_generic_handler("none.None", {}),
         )

@@ -7,8 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from ringcheck_reference.core.effects import DropHint, PutHint, PutReplica
-from ringcheck_reference.shell.store import DATABASE_NAME, FORMAT, Store, StoreError
+from ringcheck_reference.core.effects import DropFact, DropHint, DropReplica, PutFact, PutHint, PutReplica
+from ringcheck_reference.shell.schema import DATABASE_NAME, FORMAT, StoreError
+from ringcheck_reference.shell.store import Store
 
 DEADLINE_S = 10.0
 
@@ -65,6 +66,15 @@ def test_a_later_write_replaces_an_earlier_one(store: Store, reports: Reports) -
     assert store.replica.get(b"k") == b"49"
 
 
+@pytest.mark.parametrize("count", [1, 2, 63, 64, 65, 130])
+def test_groups_of_all_sizes_are_kept(store: Store, reports: Reports, count: int) -> None:
+    """However many rows come together, each is there, and of two states of a key the later."""
+    writes = [PutReplica(b"%d" % (number // 2), b"%d" % number) for number in range(count)]
+    store.persist(writes, reports.reasons.append)
+    assert reports.wait_for(1) == [None]
+    assert dict(store.replica.items()) == {write.key: write.state for write in writes}
+
+
 def test_drop_compares(store: Store, reports: Reports) -> None:
     """A hint that changed after it was sent survives the drop of what was sent."""
     store.persist((PutHint("n2", b"k", b"new"),), reports.reasons.append)
@@ -74,6 +84,42 @@ def test_drop_compares(store: Store, reports: Reports) -> None:
     store.persist((DropHint("n2", b"k", b"new"),), reports.reasons.append)
     reports.wait_for(3)
     assert store.hints.get("n2", b"k") is None
+
+
+def test_a_replica_is_dropped_only_as_it_was_confirmed(store: Store, reports: Reports) -> None:
+    """What was merged into a copy since others confirmed it survives the drop, in one commit or in two."""
+    store.persist((PutReplica(b"k", b"old"),), reports.reasons.append)
+    store.persist((PutReplica(b"k", b"new"), DropReplica(b"k", b"old")), reports.reasons.append)
+    reports.wait_for(2)
+    assert store.replica.get(b"k") == b"new"
+    store.persist((DropReplica(b"k", b"new"),), reports.reasons.append)
+    reports.wait_for(3)
+    assert store.replica.get(b"k") is None
+    assert list(store.replica.items()) == []
+
+
+def test_facts_come_and_go_in_order(store: Store, reports: Reports) -> None:
+    """A fact is what was last said under its name, whatever else is in the commit."""
+    store.persist((PutFact(b"a", b"1"), PutFact(b"b", b"2"), PutReplica(b"a", b"s")), reports.reasons.append)
+    store.persist((DropFact(b"a"), PutFact(b"b", b"3"), PutFact(b"c", b"4"), DropFact(b"c")), reports.reasons.append)
+    reports.wait_for(2)
+    assert list(store.facts.items()) == [(b"b", b"3")]
+    assert store.replica.get(b"a") == b"s"
+
+
+def test_what_is_remembered_is_what_was_written(store: Store, reports: Reports, tmp_path: Path) -> None:
+    """Reads give the last state that was reported durable, found missing before or not, and whatever its size."""
+    assert store.replica.get(b"k") is None
+    for state in (b"1", b"2" * 5000, b"3"):
+        store.persist((PutReplica(b"k", state),), reports.reasons.append)
+        reports.wait_for(len(reports.reasons) + 1)
+        assert store.replica.get(b"k") == state
+    with sqlite3.connect(tmp_path / DATABASE_NAME, isolation_level=None) as other:
+        other.execute("CREATE TRIGGER full BEFORE INSERT ON replica BEGIN SELECT RAISE(ABORT, 'no room'); END")
+    other.close()
+    store.persist((PutReplica(b"k", b"4"),), reports.reasons.append)
+    assert reports.wait_for(4)[3] is not None
+    assert store.replica.get(b"k") == b"3"
 
 
 def test_many_writes_few_commits(store: Store, reports: Reports) -> None:
@@ -100,16 +146,19 @@ def test_a_failed_group_is_reported_and_undone(store: Store, reports: Reports, t
     """When the disk refuses, the reason comes back, nothing of the group is kept, and the store goes on."""
     with sqlite3.connect(tmp_path / DATABASE_NAME, isolation_level=None) as other:
         other.execute(
-            "CREATE TRIGGER full BEFORE INSERT ON replica WHEN NEW.key = x'21' BEGIN SELECT RAISE(FAIL, 'no room'); END"
+            "CREATE TRIGGER full BEFORE INSERT ON replica WHEN NEW.key = x'21' "
+            "BEGIN SELECT RAISE(ABORT, 'no room'); END"
         )
     other.close()
-    store.persist((PutReplica(b"a", b"1"), PutReplica(b"!", b"2")), reports.reasons.append)
-    (reason,) = reports.wait_for(1)
-    assert reason is not None
-    assert "no room" in reason
-    assert store.replica.get(b"a") is None
+    for also in ((), (PutFact(b"name", b"data"),)):
+        store.persist((PutReplica(b"a", b"1"), PutReplica(b"!", b"2"), *also), reports.reasons.append)
+        reason = reports.wait_for(len(reports.reasons) + 1)[-1]
+        assert reason is not None
+        assert "no room" in reason
+        assert store.replica.get(b"a") is None
+        assert list(store.facts.items()) == []
     store.persist((PutReplica(b"b", b"3"),), reports.reasons.append)
-    assert reports.wait_for(2)[1] is None
+    assert reports.wait_for(3)[2] is None
     assert store.replica.get(b"b") == b"3"
 
 
@@ -123,6 +172,28 @@ def test_one_node_per_directory(store: Store, tmp_path: Path, reports: Reports) 
     """A second node on the same directory is refused with one sentence."""
     with pytest.raises(StoreError, match="in use by another node"):
         Store(tmp_path, reports.announce)
+
+
+def test_a_database_of_the_version_before_is_brought_up(tmp_path: Path, reports: Reports) -> None:
+    """A folder that the first format filled opens, keeps what it holds, and takes facts from then on."""
+    with sqlite3.connect(tmp_path / DATABASE_NAME, isolation_level=None) as database:
+        database.execute("PRAGMA journal_mode = WAL")
+        database.execute("CREATE TABLE replica (key BLOB PRIMARY KEY, state BLOB NOT NULL) WITHOUT ROWID")
+        database.execute(
+            "CREATE TABLE hint (target TEXT NOT NULL, key BLOB NOT NULL, state BLOB NOT NULL, "
+            "PRIMARY KEY (target, key)) WITHOUT ROWID"
+        )
+        database.execute("PRAGMA user_version = 1")
+        database.execute("INSERT INTO replica VALUES (x'6b', x'31')")
+        database.execute("INSERT INTO hint VALUES ('n2', x'6b', x'32')")
+    database.close()
+    for expected in ([], [(b"name", b"data")]):
+        store = Store(tmp_path, reports.announce)
+        assert list(store.replica.items()) == [(b"k", b"1")]
+        assert list(store.hints.items()) == [(("n2", b"k"), b"2")]
+        assert list(store.facts.items()) == expected
+        store.persist((PutFact(b"name", b"data"),), reports.reasons.append)
+        store.close()
 
 
 def test_a_newer_format_is_refused(tmp_path: Path, reports: Reports) -> None:

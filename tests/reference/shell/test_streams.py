@@ -7,13 +7,15 @@ from typing import Any
 
 import grpc
 import grpc.aio
+import pytest
 
 from dynamo_node.v1 import peer_pb2
 from ringcheck_chaos import ports
 from ringcheck_reference.core.messages import Caller
 from ringcheck_reference.shell import channels
 from ringcheck_reference.shell.inbound import Inbound
-from ringcheck_reference.shell.peers import EXCHANGE, PeerLink
+from ringcheck_reference.shell.outbox import PROTOCOL
+from ringcheck_reference.shell.peers import EXCHANGE, PeerLink, Peers
 
 DEADLINE_S = 5.0
 MESSAGE_BYTES = 1 << 20
@@ -53,9 +55,9 @@ class Asker:
 class Answerer:
     """Listens to incoming streams. Answers every request `times` times."""
 
-    def __init__(self, times: int = 1) -> None:
-        hello = peer_pb2.Hello(node_id="server", incarnation="i")
-        self.inbound = Inbound(hello, b"digest", frozenset({"client"}), self)
+    def __init__(self, times: int = 1, protocol: int = PROTOCOL) -> None:
+        hello = peer_pb2.Hello(node_id="server", incarnation="i", protocol=protocol)
+        self.inbound = Inbound(hello, lambda: b"digest", self)
         self.times = times
         self.callers: list[Caller] = []
         self.asked_once = asyncio.Event()
@@ -66,11 +68,12 @@ class Answerer:
 
     def asked(self, caller: Caller, request: peer_pb2.ExchangeRequest) -> None:
         """See InboundListener."""
-        assert request.view_digest in (b"digest", b"")
         self.callers.append(caller)
         self.asked_once.set()
         for _ in range(self.times):
-            answer = peer_pb2.ExchangeResponse(request_id=request.request_id, found=peer_pb2.Found())
+            answer = peer_pb2.ExchangeResponse(
+                request_id=request.request_id, found=peer_pb2.Found(), view_digest=b"digest"
+            )
             self.inbound.answer(caller, answer)
 
 
@@ -88,10 +91,10 @@ async def serving(answerer: Answerer, port: int) -> AsyncIterator[None]:
 
 
 @asynccontextmanager
-async def linked(asker: Asker, port: int, peer: str = "server") -> AsyncIterator[PeerLink]:
+async def linked(asker: Asker, port: int, peer: str = "server", protocol: int = PROTOCOL) -> AsyncIterator[PeerLink]:
     """A link that runs."""
-    hello = peer_pb2.Hello(node_id="client", incarnation="i", protocol=1)
-    link = PeerLink(peer, f"127.0.0.1:{port}", hello, b"digest", channels.dialling(MESSAGE_BYTES), asker)
+    hello = peer_pb2.Hello(node_id="client", incarnation="i", protocol=protocol)
+    link = PeerLink(peer, f"127.0.0.1:{port}", hello, lambda: b"digest", channels.dialling(MESSAGE_BYTES), asker)
     task = asyncio.create_task(link.run())
     try:
         yield link
@@ -174,6 +177,21 @@ def test_another_node_at_the_address_is_not_used() -> None:
     with_port(run)
 
 
+@pytest.mark.parametrize("protocol", [1, PROTOCOL])
+def test_what_is_asked_together_is_answered_one_by_one(protocol: int) -> None:
+    """Requests that wait together all arrive in their order and get their answers, from an older peer too."""
+
+    async def run(port: int) -> None:
+        asker, answerer = Asker(), Answerer(protocol=protocol)
+        async with serving(answerer, port), linked(asker, port, protocol=protocol) as link:
+            await up(asker)
+            for request_id in range(2, 102):
+                link.send(peer_pb2.ExchangeRequest(request_id=request_id, read=READ))
+            assert [await asker.next() for _ in range(100)] == [("answered", number) for number in range(2, 102)]
+
+    with_port(run)
+
+
 def test_streams_have_numbers_of_their_own() -> None:
     """Two streams of one peer may use the same request id: their callers differ."""
 
@@ -192,9 +210,69 @@ def test_streams_have_numbers_of_their_own() -> None:
     with_port(run)
 
 
+def test_links_come_and_go_with_the_peers() -> None:
+    """Who is named gets a link, who is not named any more loses it with all that waited on it."""
+
+    async def run(port: int) -> None:
+        asker, deaf = Asker(), Answerer(times=0)
+        hello = peer_pb2.Hello(node_id="client", incarnation="i", protocol=PROTOCOL)
+
+        def dial(peer: str, address: str) -> PeerLink:
+            return PeerLink(peer, address, hello, lambda: b"digest", channels.dialling(MESSAGE_BYTES), asker)
+
+        peers = Peers({"server": f"127.0.0.1:{port}"}, dial, asker)
+        async with serving(deaf, port):
+            peers.send("server", peer_pb2.ExchangeRequest(request_id=6, read=READ))
+            assert await asker.next() == ("unsent", (6,))
+            for _ in range(2):
+                peers.keep(("server",))
+                await up(asker)
+                peers.keep(("server",))
+                peers.send("server", peer_pb2.ExchangeRequest(request_id=7, read=READ))
+                await asyncio.wait_for(deaf.asked_once.wait(), DEADLINE_S)
+                deaf.asked_once.clear()
+                peers.keep(())
+                assert await asker.next() == ("lost", (7,))
+                peers.send("server", peer_pb2.ExchangeRequest(request_id=8, read=READ))
+                assert await asker.next() == ("unsent", (8,))
+            await peers.stop()
+        assert len({caller.stream for caller in deaf.callers}) == 2
+        assert asker.news.empty()
+
+    with_port(run)
+
+
+def test_a_peer_without_an_address_is_named_once(caplog: pytest.LogCaptureFixture) -> None:
+    """The log says who is out of reach and what to do, and requests to it are unsent; nothing else suffers."""
+
+    async def run(port: int) -> None:
+        asker = Asker()
+        peers = Peers({}, lambda *_: pytest.fail("nobody can be dialled"), asker)
+        for _ in range(3):
+            peers.keep(("n9",))
+            peers.send("n9", peer_pb2.ExchangeRequest(request_id=7, read=READ))
+            assert await asker.next() == ("unsent", (7,))
+        await peers.tried(DEADLINE_S)
+        await peers.stop()
+
+    with_port(run)
+    (record,) = caplog.records
+    assert "the address book has no address for n9" in record.getMessage()
+
+
+def request(request_id: int, **body: Any) -> peer_pb2.ExchangeRequest:
+    """A request."""
+    return peer_pb2.ExchangeRequest(request_id=request_id, **body)
+
+
 def envelope(request_id: int, **body: Any) -> bytes:
     """The bytes of a request."""
-    return peer_pb2.ExchangeRequest(request_id=request_id, **body).SerializeToString()
+    return request(request_id, **body).SerializeToString()
+
+
+def together(*requests: peer_pb2.ExchangeRequest) -> bytes:
+    """The bytes of several requests."""
+    return envelope(0, several=peer_pb2.SeveralRequests(requests=requests))
 
 
 def test_malformed_envelopes_do_no_harm() -> None:
@@ -209,16 +287,18 @@ def test_malformed_envelopes_do_no_harm() -> None:
                 b"\xff\xff\xff garbage",
                 b"",
                 envelope(1, read=READ),
-                envelope(2, hello=peer_pb2.Hello(node_id="stranger")),
+                envelope(2, hello=peer_pb2.Hello()),
                 envelope(3, hello=peer_pb2.Hello(node_id="server")),
                 envelope(4, hello=peer_pb2.Hello(node_id="client")),
                 envelope(5),
                 envelope(0, read=READ),
                 envelope(6, read=READ),
+                together(),
+                together(request(7, several=peer_pb2.SeveralRequests()), request(0), request(8, read=READ)),
             ]
             for data in sent:
                 await stream.write(data)
-            got = [await asyncio.wait_for(stream.read(), DEADLINE_S) for _ in range(6)]
+            got = [await asyncio.wait_for(stream.read(), DEADLINE_S) for _ in range(8)]
             stream.cancel()
         assert [(answer.request_id, answer.WhichOneof("body")) for answer in got] == [
             (1, "refusal"),
@@ -227,8 +307,10 @@ def test_malformed_envelopes_do_no_harm() -> None:
             (4, "hello"),
             (5, "refusal"),
             (6, "found"),
+            (7, "refusal"),
+            (8, "found"),
         ]
-        assert [answer.refusal.code for answer in got if answer.HasField("refusal")] == [9, 7, 7, 3]
-        assert len(answerer.callers) == 2
+        assert [answer.refusal.code for answer in got if answer.HasField("refusal")] == [9, 7, 7, 3, 3]
+        assert len(answerer.callers) == 3
 
     with_port(run)

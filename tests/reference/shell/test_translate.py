@@ -1,28 +1,37 @@
 """Between wire and core: nothing is lost on the way, and nothing malformed gets in."""
 
 import random
-from typing import Any
+from typing import Any, get_args
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dynamo_node.v1 import peer_pb2
+from dynamo_node.v1 import config_pb2, membership_pb2, peer_pb2
+from ringcheck_reference.core.config import Member
+from ringcheck_reference.core.events import ChangeKind, Event, drained, joined, left, removed
 from ringcheck_reference.core.messages import (
     AnswerBody,
     Cause,
     Forward,
     Found,
+    Gossip,
+    Held,
+    Holding,
     Leaf,
     Leaves,
     LeavesQuery,
     Nodes,
     NodesQuery,
     Outcome,
+    PeerAnswer,
+    PeerRequest,
     Ping,
     Pong,
     Read,
     Refusal,
+    Release,
+    Released,
     Replicate,
     RequestBody,
     Roots,
@@ -50,6 +59,22 @@ def states(draw: st.DrawFn) -> State:
     return State.of([Version(dot, value) for dot, value in live.items()], context)
 
 
+leaves = st.lists(st.builds(Leaf, keys, raw), max_size=3).map(tuple)
+events = st.one_of(
+    st.builds(joined, st.builds(Member, st.text(min_size=1, max_size=5), st.integers(1, 9), names)),
+    st.sampled_from([left("n1"), removed("n2"), drained("n3")]),
+    st.builds(
+        Event,
+        st.just(ChangeKind.CONFIRMED),
+        st.just(Member("n1", 0)),
+        uint32,
+        st.just(bytes(32)),
+        uint32,
+        st.just(("n2", "n1")),
+    ),
+)
+gossip = st.builds(Gossip, st.lists(events, max_size=3).map(tuple))
+
 requests: st.SearchStrategy[RequestBody] = st.one_of(
     st.just(Ping()),
     st.builds(Replicate, keys, states(), names, st.sampled_from(Cause)),
@@ -58,35 +83,62 @@ requests: st.SearchStrategy[RequestBody] = st.one_of(
     st.builds(RootsQuery, numbers),
     st.builds(NodesQuery, uint32, st.integers(0, 2), numbers),
     st.builds(LeavesQuery, uint32, numbers),
+    gossip,
+    st.builds(Release, uint32, raw),
+    st.builds(Holding, uint32, raw, leaves),
 )
 answers: st.SearchStrategy[AnswerBody] = st.one_of(
     st.builds(Pong, names, st.lists(names, max_size=3).map(tuple)),
-    st.builds(Stored, st.booleans()),
-    st.builds(Found, states()),
+    st.builds(Stored, st.booleans(), st.booleans()),
+    st.builds(Found, states(), st.booleans()),
     st.builds(Outcome, st.integers(0, 16), names, raw),
     st.builds(Roots, hashes),
     st.builds(Nodes, hashes),
-    st.builds(Leaves, st.lists(st.builds(Leaf, keys, raw), max_size=3).map(tuple)),
+    st.builds(Leaves, leaves),
+    gossip,
+    st.builds(Released, uint32, leaves),
+    st.builds(Held, numbers),
     st.builds(Refusal, st.integers(1, 16), names),
 )
 
 
-@given(uint64, requests)
-def test_requests_survive_the_way_there_and_back(request_id: int, body: RequestBody) -> None:
-    """Every question is the same after translation to bytes and back."""
-    data = translate.request_to_wire(request_id, body).SerializeToString()
-    envelope = peer_pb2.ExchangeRequest.FromString(data)
-    assert envelope.request_id == request_id
-    assert translate.request_from_wire(envelope) == body
+@given(uint64, requests, raw)
+def test_requests_survive_the_way_there_and_back(request_id: int, body: RequestBody, digest: bytes) -> None:
+    """Every question is the same after translation to bytes and back, number and view digest included."""
+    request = PeerRequest(request_id, body, digest)
+    data = translate.request_to_wire(request).SerializeToString()
+    assert translate.request_from_wire(peer_pb2.ExchangeRequest.FromString(data)) == request
 
 
-@given(uint64, answers)
-def test_answers_survive_the_way_there_and_back(request_id: int, body: AnswerBody) -> None:
-    """Every answer is the same after translation to bytes and back."""
-    data = translate.answer_to_wire(request_id, body).SerializeToString()
-    envelope = peer_pb2.ExchangeResponse.FromString(data)
-    assert envelope.request_id == request_id
-    assert translate.answer_from_wire(envelope) == body
+@given(uint64, answers, raw)
+def test_answers_survive_the_way_there_and_back(request_id: int, body: AnswerBody, digest: bytes) -> None:
+    """Every answer is the same after translation to bytes and back, number and view digest included."""
+    answer = PeerAnswer(request_id, body, digest)
+    data = translate.answer_to_wire(answer).SerializeToString()
+    assert translate.answer_from_wire(peer_pb2.ExchangeResponse.FromString(data)) == answer
+
+
+def test_every_body_is_translated() -> None:
+    """Nothing that nodes say to one another was forgotten, here or in the contract."""
+    said = {field.name for field in peer_pb2.ExchangeRequest.DESCRIPTOR.oneofs_by_name["body"].fields}
+    answered = {field.name for field in peer_pb2.ExchangeResponse.DESCRIPTOR.oneofs_by_name["body"].fields}
+    assert translate._READ_REQUEST.keys() == said - {"hello", "several"}
+    assert translate._READ_ANSWER.keys() == answered - {"hello", "several"}
+    assert set(translate._WRITE_REQUEST) == set(get_args(RequestBody))
+    assert set(translate._WRITE_ANSWER) == set(get_args(AnswerBody))
+
+
+@pytest.mark.parametrize("kind", [ChangeKind.LEAVE, ChangeKind.REMOVE, ChangeKind.DRAINED])
+def test_what_does_not_count_in_an_event_is_left_away(kind: ChangeKind) -> None:
+    """Whoever fills in more than an event says means the same event."""
+    message = membership_pb2.MembershipEvent(
+        kind=membership_pb2.ChangeKind.ValueType(kind),
+        member=config_pb2.Member(node_id="n1", weight=3, host="h"),
+        partition=5,
+        owners=["n1"],
+    )
+    request = translate.request_from_wire(peer_pb2.ExchangeRequest(gossip=peer_pb2.Gossip(events=[message])))
+    assert request.body == Gossip((Event(kind, Member("n1", 0)),))
 
 
 @given(states(), st.randoms())
@@ -115,11 +167,23 @@ TWICE = peer_pb2.State(
 )
 
 
+N1 = config_pb2.Member(node_id="n1")
+
+
+def gossip_of(event: membership_pb2.MembershipEvent) -> peer_pb2.ExchangeRequest:
+    """The envelope of one event."""
+    return peer_pb2.ExchangeRequest(gossip=peer_pb2.Gossip(events=[event]))
+
+
 @pytest.mark.parametrize(
     "request_",
     [
         peer_pb2.ExchangeRequest(),
-        peer_pb2.ExchangeRequest(gossip=peer_pb2.Gossip()),
+        gossip_of(membership_pb2.MembershipEvent(member=N1)),
+        gossip_of(membership_pb2.MembershipEvent(kind=membership_pb2.CHANGE_KIND_LEAVE)),
+        gossip_of(membership_pb2.MembershipEvent(kind=membership_pb2.CHANGE_KIND_JOIN, member=N1)),
+        gossip_of(membership_pb2.MembershipEvent(kind=membership_pb2.CHANGE_KIND_CONFIRMED, member=N1)),
+        peer_pb2.ExchangeRequest(holding=peer_pb2.Holding(leaves=[peer_pb2.Leaf()])),
         peer_pb2.ExchangeRequest(replicate=peer_pb2.Replicate(key=b"k", state=UNCOVERED)),
         peer_pb2.ExchangeRequest(replicate=peer_pb2.Replicate(key=b"k", state=TWICE)),
         peer_pb2.ExchangeRequest(replicate=peer_pb2.Replicate()),
@@ -127,7 +191,20 @@ TWICE = peer_pb2.State(
         peer_pb2.ExchangeRequest(forward=peer_pb2.Forward(key=b"k")),
         peer_pb2.ExchangeRequest(nodes_query=peer_pb2.NodesQuery(level=3)),
     ],
-    ids=["empty", "gossip", "uncovered", "twice", "no key", "no key to read", "no w", "no such level"],
+    ids=[
+        "empty",
+        "no kind",
+        "nobody",
+        "no weight",
+        "not its own",
+        "no key to hold",
+        "uncovered",
+        "twice",
+        "no key",
+        "no key to read",
+        "no w",
+        "no such level",
+    ],
 )
 def test_malformed_requests_are_untranslatable(request_: peer_pb2.ExchangeRequest) -> None:
     """What breaks a rule of peer.proto is refused as that, and as nothing else."""
@@ -139,11 +216,10 @@ def test_malformed_requests_are_untranslatable(request_: peer_pb2.ExchangeReques
     "response",
     [
         peer_pb2.ExchangeResponse(),
-        peer_pb2.ExchangeResponse(held=peer_pb2.Held()),
         peer_pb2.ExchangeResponse(found=peer_pb2.Found(state=UNCOVERED)),
         peer_pb2.ExchangeResponse(refusal=peer_pb2.Refusal()),
     ],
-    ids=["empty", "held", "uncovered", "refusal with OK"],
+    ids=["empty", "uncovered", "refusal with OK"],
 )
 def test_malformed_answers_are_untranslatable(response: peer_pb2.ExchangeResponse) -> None:
     """An answer that makes no sense is never taken for one."""

@@ -5,7 +5,7 @@ import signal
 from collections.abc import Sequence
 
 from ringcheck.cluster import Cluster
-from ringcheck.history import FaultBegan, FaultEnded, NodeDown, NodeUp, Note
+from ringcheck.history import DiskLost, FaultBegan, FaultEnded, NodeDown, NodeUp, Note
 from ringcheck.node import Node
 from ringcheck.schedule import Inject
 from ringcheck.worlds.chronicle import Chronicle
@@ -19,6 +19,7 @@ class Disturbance:
         self._cluster = cluster
         self._chronicle = chronicle
         cluster.watch(self._died)
+        cluster.forget_copies()
 
     async def inject(self, step: Inject) -> None:
         """Let a fault of the network begin. Raises ToxiproxyError, ValueError."""
@@ -71,18 +72,42 @@ class Disturbance:
                 )
             )
 
+    async def wipe(self, names: Sequence[str]) -> None:
+        """SIGKILL these nodes, those that run, and take all that their disks held away. Raises MachineError."""
+        await self.kill(names)
+        for name in names:
+            await self._cluster.wipe(name)
+            self._chronicle.write(DiskLost(time=self._chronicle.now(), node=name, how="wiped"))
+
+    async def back_up(self, names: Sequence[str]) -> None:
+        """Copy what the disks of these nodes hold now. Raises MachineError."""
+        for name, still_s in (await self._cluster.back_up(names)).items():
+            still = f", which stood still for {still_s * 1000:.0f} ms" if still_s else ""
+            text = f"The disk of {name} was copied{still}."
+            self._chronicle.write(Note(time=self._chronicle.now(), text=text, node=name))
+
+    async def roll_back(self, names: Sequence[str]) -> None:
+        """SIGKILL those of these nodes of whose disks there is a copy, and put it in place. Raises MachineError."""
+        copied = [name for name in names if self._cluster.nodes[name].disk.has_copy]
+        await self.kill(copied)
+        for name in copied:
+            await self._cluster.roll_back(name)
+            self._chronicle.write(DiskLost(time=self._chronicle.now(), node=name, how="rolled back"))
+
     async def restart(self, names: Sequence[str]) -> None:
-        """Start those of these nodes that are down. Raises TargetError."""
+        """Start those of these nodes that are down; one that never ran also says what it is. Raises TargetError."""
+        new = [name for name in names if not self._cluster.nodes[name].was_started]
         started = await self._cluster.restart(names)
         for node, began, healthy in started:
             self._chronicle.write(
-                NodeUp(time=self._chronicle.at(healthy), began=self._chronicle.at(began), node=node.id)
+                NodeUp(
+                    time=self._chronicle.at(healthy),
+                    began=self._chronicle.at(began),
+                    node=node.id,
+                    description=node.description if node.id in new else None,
+                )
             )
         await self._reconnect([node.id for node, _, _ in started])
-
-    async def restart_all(self) -> None:
-        """Start every node that is down. Raises TargetError."""
-        await self.restart(tuple(self._cluster.nodes))
 
     def tell_logs(self) -> None:
         """Note the last lines that the nodes wrote during this run."""

@@ -10,22 +10,27 @@ from platform import python_version
 from ringcheck.cluster import Cluster
 from ringcheck.codec import Codec
 from ringcheck.errors import RingcheckError, TargetError
-from ringcheck.history import Broke, Event, Header, History
+from ringcheck.history import Broke, Event, Header, History, Note
 from ringcheck.schedule import (
     Await,
     Backup,
     CrashAfter,
     Delete,
+    Disturb,
     Elapse,
     ExpectAnswer,
     ExpectSettled,
     Get,
     Heal,
     Inject,
+    Join,
     Kill,
+    Leave,
     Observe,
     Put,
+    Remove,
     Restart,
+    Retire,
     RollBack,
     Schedule,
     Settle,
@@ -37,11 +42,15 @@ from ringcheck.version import __version__
 from ringcheck.worlds.chronicle import Chronicle
 from ringcheck.worlds.live.disturbance import Disturbance
 from ringcheck.worlds.live.lookout import Lookout
+from ringcheck.worlds.live.operator import Operator
 from ringcheck.worlds.live.settling import Settling
 from ringcheck.worlds.live.traffic import Traffic
+from ringcheck.worlds.live.understudy import Understudies
+from ringcheck.worlds.roster import Roster
 from ringcheck_chaos.processes import ProcessError
 from ringcheck_chaos.toxiproxy import ToxiproxyError
 
+NO_PEERS = "Nothing was done: not all nodes of this mixed cluster declare the profile peer."
 LIBRARIES = ("grpcio", "protobuf", "hypothesis")
 
 
@@ -51,13 +60,17 @@ class Execution:
     def __init__(self, cluster: Cluster, schedule: Schedule, chronicle: Chronicle, codec: Codec) -> None:
         self.left_quiet = False
         self._schedule = schedule
+        self._roster = Roster(schedule.configuration.node_ids, schedule.joiners())
+        self._is_fit = cluster.is_fit
         self._check_network = cluster.check_network
         self._chronicle = chronicle
         self._detection_s = cluster.longest_s(lambda each: each.detection_deadline_ms)
         self._convergence_s = cluster.longest_s(lambda each: each.convergence_deadline_ms)
-        self._traffic = Traffic(cluster, codec, chronicle)
+        self._understudies = Understudies(cluster, codec, chronicle, schedule)
+        self._traffic = Traffic(cluster, codec, chronicle, self._understudies)
         self._disturbance = Disturbance(cluster, chronicle)
-        self._lookout = Lookout(cluster, codec, chronicle, schedule)
+        self._lookout = Lookout(cluster, codec, chronicle, schedule, self._roster)
+        self._operator = Operator(cluster, chronicle, self._roster, self._disturbance)
         self._settling = Settling(
             cluster,
             chronicle,
@@ -65,15 +78,24 @@ class Execution:
             traffic=self._traffic,
             disturbance=self._disturbance,
             lookout=self._lookout,
+            operator=self._operator,
+            roster=self._roster,
         )
 
     async def run(self) -> History:
-        """Carry out every step; a failure of the target or the machine ends the history with Broke."""
+        """Carry out every step; a failure of the target or the machine ends the history with Broke.
+
+        On a cluster that is mixed of nodes that cannot talk to one another nothing is done.
+        """
+        if not self._is_fit:
+            self._chronicle.write(Note(time=self._chronicle.now(), text=NO_PEERS))
+            self.left_quiet = True
+            return self._chronicle.close()
         try:
             self._lookout.record(await self._lookout.take("start"))
             for step in self._schedule.steps:
                 await self._carry_out(step)
-            await self._traffic.idle()
+            await self._idle()
             await self._check_network()
         except (RingcheckError, ToxiproxyError, ProcessError, TimeoutError) as error:
             self.left_quiet = False
@@ -81,6 +103,8 @@ class Execution:
             self._chronicle.write(Broke(time=self._chronicle.now(), reason=reason))
         finally:
             await self._traffic.cancel()
+            await self._operator.cancel()
+            await self._understudies.close()
             self._disturbance.end()
         self._disturbance.tell_logs()
         return self._chronicle.close()
@@ -92,7 +116,7 @@ class Execution:
             case Get() | Put() | Delete():
                 await self._traffic.start(step)
             case Await():
-                await self._traffic.idle()
+                await self._idle()
             case Inject():
                 await self._disturbance.inject(step)
             case Heal(id=fault_id):
@@ -100,17 +124,35 @@ class Execution:
             case Kill(nodes=nodes):
                 await self._disturbance.kill(nodes)
             case Restart(nodes=nodes):
-                await self._disturbance.restart(nodes)
-            case CrashAfter() | Wipe() | Backup() | RollBack():
-                pass  # LiveWorld refuses schedules with steps that matter here
+                await self._disturbance.restart(self._roster.startable(nodes))
+            case CrashAfter():
+                pass  # LiveWorld refuses schedules that ask for it
+            case Wipe(nodes=nodes):
+                await self._disturbance.wipe(tuple(filter(self._roster.was_started, nodes)))
+            case Backup(nodes=nodes):
+                await self._disturbance.back_up(tuple(filter(self._roster.was_started, nodes)))
+            case RollBack(nodes=nodes):
+                await self._disturbance.roll_back(nodes)
+            case Join() | Leave() | Remove():
+                await self._operator.change(step)
+            case Retire():
+                await self._operator.retire(step, within_s=self._convergence_s)
+            case Disturb():
+                await self._understudies.disturb(step)
             case Elapse(seconds=seconds, detections=detections):
                 await asyncio.sleep(seconds + detections * self._detection_s)
             case Observe():
                 await self._lookout.observe(step, within_s=self._convergence_s)
             case Settle():
-                self.left_quiet = await self._settling.settle()
+                # Another schedule wants the members of its configuration.
+                self.left_quiet = await self._settling.settle() and not self._roster.moved
             case ExpectAnswer() | ExpectSettled():
                 pass  # the judge's business
+
+    async def _idle(self) -> None:
+        """Wait until no operation and no membership change is open."""
+        await self._traffic.idle()
+        await self._operator.idle()
 
 
 async def execute(
@@ -139,7 +181,7 @@ async def execute(
         schedule=schedule,
     )
     try:
-        codec = Codec(schedule, next(iter(cluster.descriptions.values())))
+        codec = Codec(schedule, cluster.narrowest)
     except ValueError as error:
         raise TargetError(f"The target's limits are too small for the schedule {schedule.name}: {error}") from None
     with Chronicle(path, header, on_event) as chronicle:

@@ -8,11 +8,12 @@ import msgspec
 
 from ringcheck.cluster import Cluster
 from ringcheck.codec import Codec
-from ringcheck.history import Observation
-from ringcheck.observe import look, partition_of, roots_agree, statuses
+from ringcheck.history import NodeSeen, Observation
+from ringcheck.observe import look, membership_seen, partition_of, roots_agree, statuses
 from ringcheck.quiet import holds, unrest
 from ringcheck.schedule import Observe, Schedule
 from ringcheck.worlds.chronicle import Chronicle
+from ringcheck.worlds.roster import Roster
 
 POLL_S = 0.05
 WHOLE_LOOK_S = 1.0
@@ -24,8 +25,13 @@ Why = Literal["start", "observe", "converged", "held", "diverged"]
 class Lookout:
     """The eyes of a run. What it returns is not in the history until `record` is called with it."""
 
-    def __init__(self, cluster: Cluster, codec: Codec, chronicle: Chronicle, schedule: Schedule) -> None:
+    def __init__(
+        self, cluster: Cluster, codec: Codec, chronicle: Chronicle, schedule: Schedule, roster: Roster
+    ) -> None:
+        self.last: dict[str, NodeSeen] = {}
+        """What was seen when this was last taken."""
         self._cluster = cluster
+        self._roster = roster
         self._codec = codec
         self._chronicle = chronicle
         self._keys = schedule.keys()
@@ -42,6 +48,7 @@ class Lookout:
         seen = await look(self._cluster.running, self._codec, self._keys, lists=lists)
         for name in seen.nodes:
             self._cluster.nodes[name].last_seen = time.monotonic()
+        self.last = seen.nodes
         return Observation(
             time=self._chronicle.now(), began=began, why=why, nodes=seen.nodes, partitions=self._partitions
         )
@@ -53,19 +60,22 @@ class Lookout:
 
     def unrest(self, observation: Observation) -> tuple[str, ...]:
         """What keeps the whole cluster from having converged."""
-        return tuple(unrest(observation, self._cluster.nodes))
+        return tuple(unrest(observation, self._roster.expected(observation.nodes), moved=self._roster.moved))
 
     async def looks_quiet(self) -> bool:
         """A cheap first question: all nodes run, no hint is pending, all views and roots are equal."""
         running = self._cluster.running
-        if len(running) < len(self._cluster.nodes):
-            return False
         answers = await statuses(running)
         if answers is None or any(answer.hints_pending.count for answer in answers):
             return False
-        if len({answer.view_digest for answer in answers}) > 1:
+        by_name = {node.id: answer for node, answer in zip(running, answers, strict=True)}
+        expected = self._roster.expected({name: membership_seen(answer) for name, answer in by_name.items()})
+        if not set(expected) <= by_name.keys():
             return False
-        if any(answer.unconfirmed_partitions or answer.draining for answer in answers):
+        concerned = [by_name[name] for name in expected]
+        if len({answer.view_digest for answer in concerned}) > 1:
+            return False
+        if any(answer.unconfirmed_partitions or answer.draining for answer in concerned):
             return False
         return await roots_agree(running)
 

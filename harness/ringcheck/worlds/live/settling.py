@@ -12,7 +12,9 @@ from ringcheck.schedule import Schedule
 from ringcheck.worlds.chronicle import Chronicle
 from ringcheck.worlds.live.disturbance import Disturbance
 from ringcheck.worlds.live.lookout import POLL_S, Lookout
+from ringcheck.worlds.live.operator import Operator
 from ringcheck.worlds.live.traffic import Traffic
+from ringcheck.worlds.roster import Roster
 
 
 class Settling:
@@ -27,12 +29,16 @@ class Settling:
         traffic: Traffic,
         disturbance: Disturbance,
         lookout: Lookout,
+        operator: Operator,
+        roster: Roster,
     ) -> None:
         self._chronicle = chronicle
         self._keys = schedule.keys()
         self._traffic = traffic
         self._disturbance = disturbance
         self._lookout = lookout
+        self._operator = operator
+        self._roster = roster
         self._index = 0
         self._hold_s = cluster.longest_s(lambda each: each.request_timeout_ms)
         self._deadline_s = cluster.longest_s(lambda each: each.convergence_deadline_ms)
@@ -42,10 +48,13 @@ class Settling:
     async def settle(self) -> bool:
         """Heal, restart, wait for convergence, read everything everywhere; whether it converged."""
         await self._traffic.idle()
+        await self._operator.idle()
         index, self._index = self._index, self._index + 1
         self._chronicle.write(SettleBegan(time=self._chronicle.now(), index=index))
         await self._disturbance.heal_all()
-        await self._disturbance.restart_all()
+        await self._disturbance.kill(self._roster.gone)
+        await self._disturbance.restart(self._roster.due)
+        await self._restart_doubtful()
         healed = self._chronicle.now()
         if self._lookout.sees_inside:
             reasons = await self._by_looking(healed)
@@ -58,8 +67,24 @@ class Settling:
         else:
             by: Literal["inspect", "reads"] = "inspect" if self._lookout.sees_inside else "reads"
             self._chronicle.write(Converged(time=self._chronicle.now(), index=index, by=by, healed=healed))
-        await self._traffic.read_everywhere(self._keys, within_s=2 * self._hold_s)
+        members = self._roster.members(self._lookout.last)
+        await self._traffic.read_everywhere(self._keys, members, within_s=2 * self._hold_s)
         return not reasons
+
+    async def _restart_doubtful(self) -> None:
+        """Start the nodes again that may have been removed, if a member lists them still, once all have one view."""
+        if not self._roster.doubtful:
+            return
+        deadline = self._chronicle.now() + self._deadline_s
+        while True:
+            seen = (await self._lookout.take("observe", lists=False)).nodes
+            one_view = len({node.view_digest for node in self._roster.voices(seen).values()}) == 1
+            if one_view or self._chronicle.now() >= deadline:
+                break
+            await asyncio.sleep(POLL_S)
+        self._roster.decide(seen)
+        await self._disturbance.kill(self._roster.gone)
+        await self._disturbance.restart(self._roster.startable(self._roster.doubtful))
 
     async def _by_looking(self, healed: float) -> tuple[str, ...]:
         """Wait until the cluster is quiet and still so one request time-out later; else what keeps it from it."""
@@ -108,6 +133,7 @@ class Settling:
 
     async def _read_all(self) -> tuple[dict[str, object], list[str]]:
         """What the nodes answer for each key, and the keys for which they do not answer alike."""
-        answers = {key: await self._traffic.answers(key) for key in self._keys}
+        members = self._roster.members({})
+        answers = {key: await self._traffic.answers(key, members) for key in self._keys}
         differing = [key for key, found in answers.items() if len(found) != 1 or None in found]
         return dict(answers), differing

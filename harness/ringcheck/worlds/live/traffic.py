@@ -3,12 +3,13 @@
 import asyncio
 import time
 
-from ringcheck.client import Answer, Reply
+from ringcheck.client import Answer, Failure, Reply
 from ringcheck.cluster import Cluster
 from ringcheck.codec import MALFORMED_CONTEXT, Codec
 from ringcheck.history import Skipped
 from ringcheck.schedule import Delete, Get, Operation, Put
 from ringcheck.worlds.chronicle import Chronicle
+from ringcheck.worlds.live.understudy import Understudies
 from ringcheck.worlds.records import FIRST_FINAL_READ, completion, final_read, invocation
 
 AT_ONCE = 16
@@ -20,7 +21,8 @@ RETRY_S = 0.05
 class Traffic:
     """All operations of one run, open and ended."""
 
-    def __init__(self, cluster: Cluster, codec: Codec, chronicle: Chronicle) -> None:
+    def __init__(self, cluster: Cluster, codec: Codec, chronicle: Chronicle, understudies: Understudies) -> None:
+        self._understudies = understudies
         self._cluster = cluster
         self._codec = codec
         self._chronicle = chronicle
@@ -47,8 +49,8 @@ class Traffic:
             task.cancel()
         await asyncio.gather(*self._open.values(), return_exceptions=True)
 
-    async def read_everywhere(self, keys: tuple[str, ...], within_s: float) -> None:
-        """Read every key at every node with R=N, as final reads.
+    async def read_everywhere(self, keys: tuple[str, ...], nodes: tuple[str, ...], within_s: float) -> None:
+        """Read every key at every one of these nodes with R=N, as final reads.
 
         One that fails is repeated, each time as an operation of its own, until it is OK or `within_s` has passed.
         """
@@ -62,13 +64,13 @@ class Traffic:
                         break
                     await asyncio.sleep(RETRY_S)
 
-        await asyncio.gather(*(persist(key, node) for key in keys for node in self._cluster.nodes))
+        await asyncio.gather(*(persist(key, node) for key in keys for node in nodes))
 
-    async def answers(self, key: str) -> set[tuple[bytes, ...] | None]:
-        """The different answers that the nodes give when `key` is read with R=N; None for a failure. Not recorded."""
+    async def answers(self, key: str, nodes: tuple[str, ...]) -> set[tuple[bytes, ...] | None]:
+        """The different answers that these nodes give when `key` is read with R=N; None for a failure. Not recorded."""
         raw = self._codec.known_key(key)
         r = self._cluster.configuration.n
-        replies = await asyncio.gather(*(node.client.get(raw, r) for node in self._cluster.nodes.values()))
+        replies = await asyncio.gather(*(self._cluster.nodes[name].client.get(raw, r) for name in nodes))
         return {tuple(sorted(reply.values)) if isinstance(reply, Reply) else None for reply in replies}
 
     async def _final_read(self, key: str, name: str) -> bool:
@@ -87,9 +89,11 @@ class Traffic:
             if earlier and not earlier.done():
                 await asyncio.wait([earlier])
             if source not in self._contexts:
-                reason = f"operation {source}, whose context it was to send, gave none"
-                self._chronicle.write(Skipped(time=self._chronicle.now(), operation=step.id, reason=reason))
+                self._skip(step, f"operation {source}, whose context it was to send, gave none")
                 return
+        if isinstance(step, Put) and step.as_peer and (reason := await self._understudies.unready(step)):
+            self._skip(step, reason)
+            return
         context = MALFORMED_CONTEXT if source == "malformed" else b"" if source is None else self._contexts[source]
         self._chronicle.write(invocation(step, self._codec, self._chronicle.now()))
         answer = await self._send(step, context)
@@ -97,10 +101,17 @@ class Traffic:
             self._contexts[step.id] = answer.context
         self._ended(step.id, step.node, step.key, answer)
 
+    def _skip(self, step: Operation, reason: str) -> None:
+        self._chronicle.write(Skipped(time=self._chronicle.now(), operation=step.id, reason=reason))
+
     async def _send(self, step: Operation, context: bytes) -> Answer:
+        if not self._cluster.nodes[step.node].was_started:
+            return Failure("UNAVAILABLE", "The node was never started.", False)
         client = self._cluster.nodes[step.node].client
         key = self._codec.key(step)
         match step:
+            case Put(as_peer=source) if source:
+                return await self._understudies.put(step, context)
             case Get(r=r):
                 return await client.get(key, r)
             case Put(w=w):

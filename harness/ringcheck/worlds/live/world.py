@@ -12,7 +12,7 @@ from ringcheck.errors import TargetError, UsageError
 from ringcheck.history import Event, History
 from ringcheck.loop import LoopThread
 from ringcheck.observe import roots_agree, statuses
-from ringcheck.schedule import Configuration, Schedule, beyond_live
+from ringcheck.schedule import Schedule, beyond_live
 from ringcheck.target import Target
 from ringcheck.worlds.live.execution import execute
 from ringcheck_chaos.toxiproxy import ServerChoice, Toxiproxy, ToxiproxyError, find_server
@@ -81,7 +81,7 @@ class LiveWorld:
             )
         quiet = False
         try:
-            cluster = await self._cluster_for(schedule.configuration)
+            cluster = await self._cluster_for(schedule)
             history, quiet = await execute(
                 cluster,
                 schedule,
@@ -96,14 +96,18 @@ class LiveWorld:
                 await self._drop_cluster()
         return history
 
-    async def _cluster_for(self, configuration: Configuration) -> Cluster:
-        if self._cluster and not (self._cluster.configuration == configuration and await _rests(self._cluster)):
+    async def _cluster_for(self, schedule: Schedule) -> Cluster:
+        configuration, joiners = schedule.configuration, schedule.joiners()
+        if (it := self._cluster) and not (
+            it.configuration == configuration and it.joiners == joiners and await _rests(it)
+        ):
             await self._drop_cluster()
         if self._cluster is None:
             self._network = self._network or await asyncio.to_thread(network_name, self._server)
-            self._cluster = await Cluster.start(self._target, configuration, self._server)
-            await _come_to_rest(self._cluster)
-            for node in self._cluster.nodes.values():
+            self._cluster = await Cluster.start(self._target, configuration, self._server, joiners=joiners)
+            if self._cluster.is_fit:
+                await _come_to_rest(self._cluster)
+            for node in map(self._cluster.nodes.__getitem__, configuration.node_ids):
                 if not node.up:
                     raise TargetError(f"Node {node.id} ended before anything was asked of it. {node.last_words()}")
         return self._cluster
@@ -131,8 +135,10 @@ async def _come_to_rest(cluster: Cluster) -> None:
 
 async def _rests(cluster: Cluster) -> bool:
     """Whether all nodes run and, as far as they show it, hold no hint and agree."""
-    if len(cluster.running) < len(cluster.nodes):
+    if not cluster.complete:
         return False
+    if not cluster.is_fit:
+        return True
     if "inspect" not in cluster.profiles:
         return True
     answers = await statuses(cluster.running)

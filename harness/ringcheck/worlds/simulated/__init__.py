@@ -3,6 +3,7 @@
     world        makes a new cluster for each schedule
     execution    one schedule, from the first step to the footer
     traffic      the clients: what they send and what they wait for
+    operator     asks nodes for membership changes, stops those that have left
     lookout      looks into nodes, until a condition holds
     settling     everything is healed, and given its declared time to come to rest
 

@@ -20,16 +20,21 @@ from ringcheck.schedule import (
     Backup,
     CrashAfter,
     Delete,
+    Disturb,
     Elapse,
     ExpectAnswer,
     ExpectSettled,
     Get,
     Heal,
     Inject,
+    Join,
     Kill,
+    Leave,
     Observe,
     Put,
+    Remove,
     Restart,
+    Retire,
     RollBack,
     Schedule,
     Settle,
@@ -39,15 +44,22 @@ from ringcheck.schedule import (
 from ringcheck.simulation.cluster import SimulatedCluster
 from ringcheck.simulation.node import CoreFailedError
 from ringcheck.worlds.chronicle import Chronicle
+from ringcheck.worlds.roster import Roster
 from ringcheck.worlds.simulated.lookout import Lookout
+from ringcheck.worlds.simulated.operator import Operator
 from ringcheck.worlds.simulated.settling import Settling
 from ringcheck.worlds.simulated.traffic import Traffic
+from ringcheck_chaos.faults import Fault, MessageFault
 
 PROOF = "simulated"
 """What proves a fault here: the world itself made it."""
 START_S = 0.15
 """How long a node takes from its start until it is healthy."""
 TRACE_LINES = 12
+FIRST_DISTURBANCE = 1_000_000
+"""Faults that a Disturb step makes are numbered from here on."""
+REPEATED_LATE_MS = 60
+LATE_MS = 25
 
 
 class Execution:
@@ -60,10 +72,15 @@ class Execution:
         self._scheduler = cluster.scheduler
         self._detection_s = cluster.longest_s(lambda each: each.detection_deadline_ms)
         self._convergence_s = cluster.longest_s(lambda each: each.convergence_deadline_ms)
+        self._roster = Roster(schedule.configuration.node_ids, schedule.joiners())
         self._traffic = Traffic(cluster, codec, chronicle)
-        self._lookout = Lookout(cluster, codec, chronicle, schedule)
-        self._settling = Settling(cluster, chronicle, schedule, self._traffic, self._lookout)
+        self._lookout = Lookout(cluster, codec, chronicle, schedule, self._roster)
+        self._operator = Operator(cluster, chronicle, self._roster, lambda name: self._restart((name,)))
+        self._settling = Settling(
+            cluster, chronicle, schedule, traffic=self._traffic, lookout=self._lookout, roster=self._roster
+        )
         self._settles = 0
+        self._next_disturbance = FIRST_DISTURBANCE
         cluster.on_death = self._died
 
     def run(self) -> History:
@@ -99,11 +116,7 @@ class Execution:
             case Await():
                 self._await()
             case Inject(id=number, fault=fault):
-                self._cluster.inject(number, fault)
-                now = self._chronicle.now()
-                self._chronicle.write(
-                    FaultBegan(time=now, began=now, fault_id=number, fault=fault, bit=True, proof=PROOF)
-                )
+                self._inject(number, fault)
             case Heal(id=number):
                 self._heal(number)
             case Kill(nodes=nodes):
@@ -112,14 +125,20 @@ class Execution:
                 if self._cluster.nodes[name].run is not None:
                     self._cluster.nodes[name].effects_left = effects
             case Restart(nodes=nodes):
-                self._restart(nodes)
+                self._restart(self._roster.startable(nodes))
             case Wipe(nodes=nodes):
-                self._wipe(nodes)
+                self._wipe(tuple(filter(self._roster.was_started, nodes)))
             case Backup(nodes=nodes):
-                for name in nodes:
+                for name in filter(self._roster.was_started, nodes):
                     self._cluster.nodes[name].disk.back_up()
             case RollBack(nodes=nodes):
                 self._roll_back(nodes)
+            case Join() | Leave() | Remove():
+                self._operator.change(step)
+            case Retire():
+                self._operator.retire(step, within_s=self._convergence_s)
+            case Disturb(node=name):
+                self._disturb(name)
             case Elapse(seconds=seconds, detections=detections):
                 self._scheduler.run_for(seconds + detections * self._detection_s)
             case Observe():
@@ -130,13 +149,30 @@ class Execution:
                 pass  # the judge's business
 
     def _await(self) -> None:
-        """Wait until no operation is open; each has a deadline of its own."""
-        self._scheduler.run_until(lambda: self._traffic.idle, float("inf"))
+        """Wait until no operation and no membership change is open; each has a deadline of its own."""
+        self._scheduler.run_until(lambda: self._traffic.idle and self._operator.idle, float("inf"))
+
+    def _inject(self, number: int, fault: Fault) -> None:
+        self._cluster.inject(number, fault)
+        now = self._chronicle.now()
+        self._chronicle.write(FaultBegan(time=now, began=now, fault_id=number, fault=fault, bit=True, proof=PROOF))
 
     def _heal(self, number: int) -> None:
+        suffered = self._cluster.suffered(number)
         if self._cluster.heal(number) is not None:
             now = self._chronicle.now()
-            self._chronicle.write(FaultEnded(time=now, began=now, fault_id=number, bit=True, proof=PROOF))
+            self._chronicle.write(
+                FaultEnded(time=now, began=now, fault_id=number, bit=True, proof=PROOF, messages=suffered)
+            )
+
+    def _disturb(self, name: str) -> None:
+        """Nobody can make a core's messages but a core: those of its peers come twice, and some of them late."""
+        for fault in (
+            MessageFault(action="repeat", delay_ms=REPEATED_LATE_MS, target=name),
+            MessageFault(action="delay", every=3, delay_ms=LATE_MS, target=name),
+        ):
+            self._inject(self._next_disturbance, fault)
+            self._next_disturbance += 1
 
     def _kill(self, names: tuple[str, ...]) -> None:
         for name in names:
@@ -145,12 +181,11 @@ class Execution:
     def _restart(self, names: tuple[str, ...]) -> None:
         down = [self._cluster.nodes[name] for name in names if self._cluster.nodes[name].run is None]
         began = self._chronicle.now()
-        for node in down:
-            node.start()
+        described = {node.name: self._cluster.start(node.name) for node in down}
         if down:
             self._scheduler.run_for(START_S)
-        for node in down:
-            self._chronicle.write(NodeUp(time=self._chronicle.now(), began=began, node=node.name))
+        for name, description in described.items():
+            self._chronicle.write(NodeUp(time=self._chronicle.now(), began=began, node=name, description=description))
 
     def _wipe(self, names: tuple[str, ...]) -> None:
         self._kill(names)
@@ -173,7 +208,12 @@ class Execution:
             node.effects_left = None
         for number in list(self._cluster.faults):
             self._heal(number)
-        self._restart(tuple(self._cluster.nodes))
+        self._kill(self._roster.gone)
+        self._restart(self._roster.due)
+        if self._roster.doubtful:
+            self._settling.decide()
+            self._kill(self._roster.gone)
+            self._restart(self._roster.startable(self._roster.doubtful))
         self._settling.settle(index)
 
     def _died(self, name: str) -> None:

@@ -5,13 +5,14 @@ from typing import Literal
 import msgspec
 
 from ringcheck.codec import Codec
-from ringcheck.history import Observation
+from ringcheck.history import NodeSeen, Observation
 from ringcheck.observe import partition_of
 from ringcheck.quiet import holds, unrest
 from ringcheck.schedule import Observe, Schedule
 from ringcheck.simulation.cluster import SimulatedCluster
-from ringcheck.simulation.looking import look, seems_quiet
+from ringcheck.simulation.looking import look, look_at_members, seems_quiet
 from ringcheck.worlds.chronicle import Chronicle
+from ringcheck.worlds.roster import Roster
 
 POLL_S = 0.1
 WHOLE_LOOK_S = 1.0
@@ -23,8 +24,13 @@ Why = Literal["start", "observe", "converged", "held", "diverged"]
 class Lookout:
     """The eyes of a simulated run. What it returns is not in the history until `record` is called with it."""
 
-    def __init__(self, cluster: SimulatedCluster, codec: Codec, chronicle: Chronicle, schedule: Schedule) -> None:
+    def __init__(
+        self, cluster: SimulatedCluster, codec: Codec, chronicle: Chronicle, schedule: Schedule, roster: Roster
+    ) -> None:
+        self.last: dict[str, NodeSeen] = {}
+        """What was seen when this was last taken."""
         self._cluster = cluster
+        self._roster = roster
         self._codec = codec
         self._chronicle = chronicle
         self._keys = schedule.keys()
@@ -40,6 +46,7 @@ class Lookout:
     def take(self, why: Why, *, lists: bool = True) -> Observation:
         """Look into all running nodes; `lists` includes the preference lists of the schedule's keys."""
         nodes = look(self._cluster.running, self._cluster.profiles, self._codec, self._keys if lists else ())
+        self.last = nodes
         now = self._chronicle.now()
         return Observation(time=now, began=now, why=why, nodes=nodes, partitions=self._partitions)
 
@@ -50,16 +57,14 @@ class Lookout:
 
     def unrest(self, observation: Observation) -> tuple[str, ...]:
         """What keeps the whole cluster from having converged."""
-        return tuple(unrest(observation, self._cluster.nodes))
+        return tuple(unrest(observation, self._roster.expected(observation.nodes), moved=self._roster.moved))
 
     def until_quiet(self, why: Why, deadline: float) -> tuple[Observation, bool]:
         """Let time pass until the cluster is quiet, or until `deadline`; the last look, and which it was."""
         cluster = self._cluster
         whole_look = self._chronicle.now() + WHOLE_LOOK_S
         while self._chronicle.now() < deadline:
-            running = cluster.running
-            seems = len(running) == len(cluster.nodes) and (not self.sees_inside or seems_quiet(running))
-            if seems or self._chronicle.now() > whole_look:
+            if self._seems_quiet() or self._chronicle.now() > whole_look:
                 whole_look = self._chronicle.now() + WHOLE_LOOK_S
                 observation = self.take(why)
                 if not self.unrest(observation):
@@ -67,6 +72,15 @@ class Lookout:
             cluster.scheduler.run_for(POLL_S)
         observation = self.take(why)
         return observation, not self.unrest(observation)
+
+    def _seems_quiet(self) -> bool:
+        running = self._cluster.running
+        known = look_at_members(running) if self._roster.moved and self.sees_inside else {}
+        expected = self._roster.expected(known)
+        if not set(expected) <= {node.name for node in running}:
+            return False
+        concerned = [node for node in running if node.name in expected]
+        return not self.sees_inside or seems_quiet(concerned, self._cluster.profiles)
 
     def observe(self, step: Observe, within_s: float) -> None:
         """Carry out an Observe step: let time pass until its condition holds, and record the last look."""

@@ -9,6 +9,7 @@ from ringcheck.quiet import same_data
 from ringcheck.schedule import Schedule
 from ringcheck.simulation.cluster import SimulatedCluster
 from ringcheck.worlds.chronicle import Chronicle
+from ringcheck.worlds.roster import Roster
 from ringcheck.worlds.simulated.lookout import POLL_S, Lookout
 from ringcheck.worlds.simulated.traffic import Traffic
 
@@ -17,13 +18,21 @@ class Settling:
     """Waits for convergence once everything is healed, and reads everything everywhere."""
 
     def __init__(
-        self, cluster: SimulatedCluster, chronicle: Chronicle, schedule: Schedule, traffic: Traffic, lookout: Lookout
+        self,
+        cluster: SimulatedCluster,
+        chronicle: Chronicle,
+        schedule: Schedule,
+        *,
+        traffic: Traffic,
+        lookout: Lookout,
+        roster: Roster,
     ) -> None:
         self._scheduler = cluster.scheduler
         self._chronicle = chronicle
         self._keys = schedule.keys()
         self._traffic = traffic
         self._lookout = lookout
+        self._roster = roster
         self._hold_s = cluster.longest_s(lambda each: each.request_timeout_ms)
         self._deadline_s = cluster.longest_s(lambda each: each.convergence_deadline_ms)
         self._detection_s = cluster.longest_s(lambda each: each.detection_deadline_ms)
@@ -41,7 +50,19 @@ class Settling:
         else:
             by: Literal["inspect", "reads"] = "inspect" if inside else "reads"
             self._chronicle.write(Converged(time=self._chronicle.now(), index=index, by=by, healed=healed))
-        self._traffic.read_everywhere(self._keys, within_s=2 * self._hold_s)
+        members = self._roster.members(self._lookout.last)
+        self._traffic.read_everywhere(self._keys, members, within_s=2 * self._hold_s)
+
+    def decide(self) -> None:
+        """Wait until all members have one view, and go by it for those that may have been removed."""
+        deadline = self._chronicle.now() + self._deadline_s
+        while True:
+            seen = self._lookout.take("observe", lists=False).nodes
+            one_view = len({node.view_digest for node in self._roster.voices(seen).values()}) == 1
+            if one_view or self._chronicle.now() >= deadline:
+                break
+            self._scheduler.run_for(POLL_S)
+        self._roster.decide(seen)
 
     def _by_looking(self, healed: float) -> tuple[str, ...]:
         deadline = healed + self._deadline_s
@@ -72,12 +93,13 @@ class Settling:
 
     def _by_reading(self, healed: float) -> tuple[str, ...]:
         deadline = healed + self._deadline_s
+        members = self._roster.members({})
         while True:
-            answers = {key: self._traffic.answers(key) for key in self._keys}
+            answers = {key: self._traffic.answers(key, members) for key in self._keys}
             differing = [key for key, found in answers.items() if len(found) != 1 or None in found]
             if not differing:
                 self._scheduler.run_for(self._hold_s)
-                if {key: self._traffic.answers(key) for key in self._keys} == answers:
+                if {key: self._traffic.answers(key, members) for key in self._keys} == answers:
                     return ()
             if self._chronicle.now() >= deadline:
                 break

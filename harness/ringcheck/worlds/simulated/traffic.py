@@ -42,14 +42,15 @@ class Traffic:
         else:
             self._send(step)
 
-    def read_everywhere(self, keys: tuple[str, ...], within_s: float) -> None:
-        """Read every key at every node with R=N, as final reads; wait until each is OK or the time has passed.
+    def read_everywhere(self, keys: tuple[str, ...], nodes: tuple[str, ...], within_s: float) -> None:
+        """Read every key at every one of these nodes with R=N, as final reads.
 
+        Wait until each is OK or the time has passed.
         One that fails is repeated, each time as an operation of its own.
         """
         scheduler = self._cluster.scheduler
         deadline = scheduler.now + within_s
-        waiting = {(key, node): None for key in keys for node in self._cluster.nodes}
+        waiting = {(key, node): None for key in keys for node in nodes}
 
         def read(key: str, node: str) -> None:
             number, self._next_final_read = self._next_final_read, self._next_final_read + 1
@@ -70,13 +71,13 @@ class Traffic:
         # An operation that begins just before the deadline ends by its own patience.
         scheduler.run_until(lambda: not waiting, deadline + within_s + 10.0)
 
-    def answers(self, key: str) -> set[tuple[bytes, ...] | None]:
-        """The different answers that the nodes give when `key` is read with R=N; None for a failure. Not recorded."""
+    def answers(self, key: str, nodes: tuple[str, ...]) -> set[tuple[bytes, ...] | None]:
+        """The different answers that these nodes give when `key` is read with R=N; None for a failure. Not recorded."""
         found: list[Answer] = []
         r = self._cluster.configuration.n
-        for node in self._cluster.nodes:
+        for node in nodes:
             self._cluster.ask(node, Request("get", self._codec.known_key(key), quorum=r), found.append)
-        self._cluster.scheduler.run_until(lambda: len(found) == len(self._cluster.nodes), float("inf"))
+        self._cluster.scheduler.run_until(lambda: len(found) == len(nodes), float("inf"))
         return {tuple(sorted(answer.values)) if isinstance(answer, Reply) else None for answer in found}
 
     def _send(self, step: Operation) -> None:

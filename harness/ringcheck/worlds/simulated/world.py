@@ -15,7 +15,7 @@ from ringcheck.history import (
 from ringcheck.schedule import (
     Schedule,
 )
-from ringcheck.simulation.cluster import SimulatedCluster
+from ringcheck.simulation.cluster import SimulatedCluster, declared
 from ringcheck.simulation.core import Kit
 from ringcheck.simulation.loading import load_kit, settled_name
 from ringcheck.simulation.node import CoreFailedError
@@ -51,6 +51,14 @@ class SimulatedWorld:
         self._name = settled_name(kit) if isinstance(kit, str) else name
         self._on_event = on_event
 
+    @property
+    def profiles(self) -> tuple[str, ...]:
+        """What nodes of the kit declare; nothing where they cannot say, which the first schedule will tell."""
+        try:
+            return declared(self._kit)
+        except (CoreFailedError, TargetError):
+            return ()
+
     def carry_out(self, schedule: Schedule, path: Path | None = None) -> History:
         """Carry a schedule out; without a `path` its history is only returned.
 
@@ -58,7 +66,7 @@ class SimulatedWorld:
         step.
         """
         try:
-            cluster = SimulatedCluster(self._kit, schedule.configuration, schedule.seed)
+            cluster = SimulatedCluster(self._kit, schedule.configuration, schedule.seed, schedule.joiners())
             codec = Codec(schedule, next(iter(cluster.descriptions.values())))
         except CoreFailedError as error:
             raise TargetError(str(error)) from error
@@ -68,7 +76,7 @@ class SimulatedWorld:
             ringcheck=__version__,
             started=SIMULATED,
             core=self._name,
-            nodes=cluster.descriptions,
+            nodes=dict(cluster.descriptions),
             network=SIMULATED,
             versions={"ringcheck": __version__},
             seed=schedule.seed,

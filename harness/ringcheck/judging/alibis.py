@@ -1,0 +1,216 @@
+"""Alibis: keys of which one glance at each operation proves that the oracle would find nothing wrong.
+
+Nearly every key of an honest store has one, at a fraction of what the oracle costs. The glance goes through all
+operations in the order in which they were asked, and remembers little of each key. A key has an alibi when
+
+* every value that a Get returned is that of one Put, which was begun before the Get ended, was not refused, and either
+  is in the last converged state or was begun since;
+* every context is that of a Get or Put of the key that had been answered OK before;
+* what took effect for certain, the writes that were acknowledged and the Puts whose values any Get returned, had ended
+  by the next convergence;
+* every converged state holds, at every node, just what so took effect and no context of theirs had returned.
+
+Then whatever a context covers took effect too, so that what is superseded at first hand is all that is superseded. A
+converged state holds nothing that is, lacks nothing that is not, and what it lacks is in none of the later ones; no Get
+returns it. What does not fit proves nothing against a key, which is the oracle's then. Where a disk was destroyed,
+members changed, or operations are not told in the order of their starts, no key has an alibi.
+"""
+
+from bisect import bisect_right
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from math import inf
+from operator import attrgetter
+from typing import cast
+
+from ringcheck.judging.causality import Causality
+from ringcheck.judging.operations import Operation, Operations
+from ringcheck.judging.run import Run
+from ringcheck.judging.settlements import Settlement
+from ringcheck.judging.statements import Held
+
+NOTHING: tuple[str, ...] = ()
+
+
+def alibis(run: Run) -> Mapping[str, "Alibi"]:
+    """The keys that have one."""
+    if run.disks.ever_destroyed or run.views.effective:
+        return {}
+    settlements = [each for each in run.settlements if run.at_rest(each)]
+    operations = list(run.operations.values())
+    found = {key: Alibi(causality) for key, causality in run.keys.items()}
+    begin, last = 0, -inf
+    for settlement in (*settlements, None):
+        until = inf if settlement is None else settlement.ended
+        end = bisect_right(operations, until, lo=begin, key=attrgetter("start"))
+        if until < last or not _glance(operations[begin:end], last, until, found, run.operations):
+            return {}
+        for key, alibi in found.items():
+            alibi.solve()
+            if settlement is not None:
+                alibi.converge(settlement, settlement.finals.get(key, {}), run.nodes)
+        begin, last = end, until
+    return {key: alibi for key, alibi in found.items() if alibi.is_proved()}
+
+
+class Alibi:
+    """What is remembered of one key on the way: little and in few places, so that thousands of keys stay at hand.
+
+    holds    nothing has spoken against it
+    live     value → its Put, of what took effect and no context has returned yet
+    told     of every Put its value and, as the next item, what its context had returned
+    deletes  each with what its context had returned
+    missed   writes that were not acknowledged
+    vain     those Puts among them that never took effect, as far as anybody saw
+    puzzles  values that Gets returned though they were not live, with the Get
+    """
+
+    __slots__ = (
+        "_causality",
+        "_contexts",
+        "_gone",
+        "_mark",
+        "_sibling_states",
+        "_still_gone",
+        "_superseded",
+        "_time",
+        "_visible",
+        "deletes",
+        "holds",
+        "live",
+        "missed",
+        "puzzles",
+        "told",
+        "vain",
+    )
+
+    def __init__(self, causality: Causality) -> None:
+        self.holds = True
+        self.live: dict[str, Operation] = {}
+        self.told: list[Sequence[str]] = []
+        self.deletes: list[tuple[Operation, Sequence[str]]] = []
+        self.missed: list[Operation] = []
+        self.vain: list[Operation] = []
+        self.puzzles: list[tuple[str, Operation]] = []
+        self._causality = causality
+        self._contexts: dict[str, Sequence[str]] = {}
+        # Of the last converged state: its time, what it held, and how much had been told.
+        self._time, self._visible, self._mark = -inf, frozenset[str](), 0
+        self._gone = self._still_gone = self._superseded = self._sibling_states = 0
+
+    def take(self, write: Operation, context: Operation | None, until: float) -> None:
+        """Take in a write that was given this context, and that should end before the next convergence, at `until`."""
+        value, seen = write.value, NOTHING
+        strange = (value is None) == (write.kind == "put")
+        if write.context_of is None:
+            strange = strange or write.asked.malformed
+        elif context is None or not context.ok or context.stop > write.start or context.key != write.key:
+            strange = True
+        elif context.value is not None:
+            seen = (context.value,)
+        else:
+            seen = context.values
+            strange = strange or context.is_write
+        if strange and not write.refused:
+            self.holds = False
+        if value is None:
+            self.deletes.append((write, seen))
+        else:
+            self.told.append(value)
+            self.told.append(seen)
+        if not write.ok:
+            self.missed.append(write)
+            if value not in self._causality.returned or write.refused:
+                self.vain += [write] if value is not None else ()
+                return
+        if write.stop > until:
+            self.holds = False
+        live = self.live
+        for each in seen:
+            live.pop(each, None)
+        if value is not None:
+            live[value] = write
+
+    def solve(self) -> None:
+        """Whether what Gets returned had been there since the last converged state, if no longer or not yet."""
+        if not self.puzzles:
+            return
+        puts, fresh = self._causality.puts, self._visible.union(self.told[self._mark :: 2])
+        for value, get in self.puzzles:
+            if value not in fresh or puts[value].start > get.stop or puts[value].refused:
+                self.holds = False
+        self.puzzles.clear()
+
+    def converge(self, settlement: Settlement, answers: Mapping[str, Operation], nodes: Iterable[str]) -> None:
+        """Compare what took effect with the answers of a converged state."""
+        live, returned = self.live, {answer.values for answer in answers.values()}
+        if not answers.keys() >= set(nodes) or any(sorted(values) != sorted(live) for values in returned):
+            self.holds = False
+        if not self.holds:
+            return
+        self._time, self._visible, self._mark = settlement.ended, frozenset(live), len(self.told)
+        self._superseded = len(self.told) // 2 - len(self.vain) - len(live)
+        self._still_gone += self._gone
+        self._gone = self._superseded + len(self._ended_in_vain())
+        self._sibling_states += len([put for put in live.values() if put.ok]) > 1
+
+    def is_proved(self) -> bool:
+        """Whether nothing has spoken against the key, and no two Puts were to write one value."""
+        self._contexts = dict(zip(cast("list[str]", self.told[::2]), self.told[1::2], strict=True))
+        return self.holds and 2 * len(self._contexts) == len(self.told)
+
+    def held(self, run: Run) -> Iterator[Held]:
+        """What the judge of the key's converged states would say of them all together."""
+        if self._time < 0:
+            return
+        yield Held("DUR-01", self._acknowledged_since(run.timeline.last_trouble(self._time)))
+        yield Held("DUR-02", self._acknowledged_since(run.timeline.last_blackout(self._time)))
+        yield Held("SIB-01", self._sibling_states)
+        yield Held("SIB-02", self._superseded)
+        shaky = [seen for each, seen in self.deletes if each.ok and not run.timeline.calm(each.start, each.stop)]
+        gone = self._covered_by(shaky).intersection(self.told[: self._mark : 2]) - self._visible
+        yield Held("SIB-03", self._still_gone + len(gone))
+        yield Held("KV-14", sum(put.refused for put in self._ended_in_vain()))
+
+    def _ended_in_vain(self) -> Sequence[Operation]:
+        """Those in vain that had ended by the last convergence."""
+        return [put for put in self.vain if put.stop <= self._time]
+
+    def _acknowledged_since(self, happened: float) -> int:
+        """How many acknowledged writes were judged after something had happened since they began."""
+        until = min(happened, self._time)
+        begun = bisect_right(self._causality.writes, until, key=attrgetter("start"))
+        return begun - len([write for write in self.missed if write.start <= until])
+
+    def _covered_by(self, contexts: Iterable[Sequence[str]]) -> set[str]:
+        """The values that contexts of these values cover, at whichever hand."""
+        found = set[str]()
+        stack = [value for values in contexts for value in values]
+        while stack:
+            value = stack.pop()
+            if value not in found:
+                found.add(value)
+                stack += self._contexts[value]
+        return found
+
+
+def _glance(
+    span: Iterable[Operation], last: float, until: float, alibis: Mapping[str, Alibi], operations: Operations
+) -> bool:
+    """Look at the operations asked between two convergences; whether they are told in the order of their starts."""
+    find = operations.get
+    for operation in span:
+        alibi, start = alibis[operation.key], operation.start
+        if start < last:
+            return False
+        last = start
+        if operation.is_write:
+            number = operation.context_of
+            alibi.take(operation, None if number is None else find(number), until)
+            continue
+        values, live = operation.values, alibi.live
+        for value in values:
+            if value not in live:
+                alibi.puzzles.append((value, operation))
+        if operation.stop < start or (len(values) > 1 and len(set(values)) < len(values)):
+            alibi.holds = False
+    return True

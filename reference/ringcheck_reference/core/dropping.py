@@ -1,0 +1,195 @@
+"""Dropping copies that this node is not to keep: only when all N owners have said that they hold them.
+
+Of a partition that this node does not own, its replica's keys; of any partition, hints whose target is no owner any
+more. What an owner lacks is sent to it. A change of members, even one on its way to the disk, voids what was said.
+"""
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+from itertools import islice
+
+from .conversation import Conversation, Patience
+from .desk import Desk
+from .encoding import encode_state
+from .events import drained
+from .hints import HintKey
+from .membership import Membership
+from .merkle import leaf
+from .messages import AnswerBody, Cause, Held, Holding, Leaf, NodeId, Replicate, Stored
+from .placement import Placement
+from .versions import State
+
+MAX_COPIES = 32
+"""So many copies of one partition are dealt with at a time."""
+
+
+@dataclass(slots=True)
+class Copy:
+    """What this node holds of a key: in its replica, or, with a target, as a hint."""
+
+    key: bytes
+    state: State
+    target: NodeId | None = None
+    lacking: set[NodeId] = field(default_factory=set)
+    """The owners that have not said yet that they hold it."""
+
+
+class Dropping(Conversation):
+    """One attempt to drop some copies of one partition, all of whose owners have confirmed it."""
+
+    def __init__(self, desk: Desk, membership: Membership, placement: Placement, copies: list[Copy]) -> None:
+        self._desk = desk
+        self._membership = membership
+        self._placement = placement
+        self._copies = copies
+        self._under = desk.standing.view.changes_digest
+        self._questions: dict[int, list[Copy]] = {}
+        self._sent: dict[int, Copy] = {}
+        self._own: dict[int, Copy] = {}
+        self._patience = Patience(desk.now, desk.config.request_timeout)
+
+    def start(self) -> None:
+        """Ask all owners; this node itself, if it is one, makes sure that it holds what it has as a hint."""
+        desk, owners = self._desk, self._placement.owners
+        leaves = tuple(Leaf(copy.key, leaf(copy.key, encode_state(copy.state))) for copy in self._copies)
+        desk.wake(self, self._patience.ends)
+        for copy in self._copies:
+            copy.lacking = set(owners)
+            if desk.own in owners:
+                self._own[desk.store_replica(copy.key, copy.state, self)] = copy
+        for owner in owners:
+            if owner != desk.own:
+                question = Holding(self._placement.partition, self._under, leaves)
+                self._questions[desk.ask(owner, question, self)] = self._copies
+
+    def on_answer(self, request: int, sender: NodeId, body: AnswerBody) -> None:
+        """Note who holds what; send what is lacking."""
+        self._patience.renew(self._desk.now)
+        if not self._counts(sender):
+            self.close()
+        elif isinstance(body, Held) and self._questions.pop(request, None) is not None:
+            self._take(sender, set(body.missing))
+        elif isinstance(body, Stored) and not body.provisional and request in self._sent:
+            self._note(sender, self._sent.pop(request))
+        else:
+            self.close()
+
+    def on_failure(self, _request: int, _to: NodeId, _sent: bool) -> None:
+        """An owner is out of reach: everything stays where it is."""
+        self.close()
+
+    def on_persisted(self, token: int, *, durable: bool) -> None:
+        """What was a hint is in the own replica."""
+        copy = self._own.pop(token)
+        if durable:
+            self._note(self._desk.own, copy)
+        else:
+            self.close()
+
+    def on_time(self) -> None:
+        """Do not wait for ever for an answer that got lost."""
+        if self._patience.is_over(self._desk.now):
+            self.close()
+        else:
+            self._desk.wake(self, self._patience.ends)
+
+    def _counts(self, owner: NodeId) -> bool:
+        """Whether what `owner` says counts: it has the same changes in force as this node had at the start, and has."""
+        return self._is_current() and self._desk.standing.agrees(owner)
+
+    def _is_current(self) -> bool:
+        return self._membership.is_steady() and self._desk.standing.view.changes_digest == self._under
+
+    def _take(self, owner: NodeId, missing: set[int]) -> None:
+        for place, copy in enumerate(self._copies):
+            if place in missing:
+                self._desk.counters.transfers.add(len(copy.key) + len(encode_state(copy.state)))
+                body = Replicate(copy.key, copy.state, cause=Cause.TRANSFER)
+                self._sent[self._desk.ask(owner, body, self)] = copy
+            else:
+                self._note(owner, copy)
+
+    def _note(self, owner: NodeId, copy: Copy) -> None:
+        copy.lacking.discard(owner)
+        if not copy.lacking:
+            self._drop(copy)
+        if not any(each.lacking for each in self._copies):
+            self.close()
+
+    def _drop(self, copy: Copy) -> None:
+        if not self._is_current():
+            self.close()
+        elif copy.target is None:
+            self._desk.drop_replica(copy.key, copy.state)
+        else:
+            self._desk.drop_hint(copy.target, copy.key, copy.state)
+
+
+class DroppingRound(Conversation):
+    """Starts a Dropping for every partition of which there are copies to drop, again and again.
+
+    A node that has left says that it is drained once it holds nothing, and nobody may want anything of it.
+    """
+
+    def __init__(self, desk: Desk, membership: Membership) -> None:
+        self._desk = desk
+        self._membership = membership
+        self._running: dict[int, Dropping] = {}
+
+    def on_time(self) -> None:
+        """One round."""
+        if not self._desk.standing.is_removed:
+            self._drop()
+            if self._desk.own in self._desk.standing.view.draining and self._is_empty():
+                self._membership.learn([drained(self._desk.own)])
+        self._desk.wake(self, self._desk.now + self._desk.config.handoff_interval)
+
+    def _drop(self) -> None:
+        if not self._membership.is_steady():
+            return
+        self._running = {number: each for number, each in self._running.items() if not each.closed}
+        astray = self._hints_astray()
+        for number in sorted({*self._desk.replica.partitions(), *astray}):
+            placed = self._desk.standing.placement(number)
+            if number in self._running or not self.may_drop(placed):
+                continue
+            copies = list(islice(self._copies(placed, astray.get(number, ())), MAX_COPIES))
+            if copies:
+                self._running[number] = Dropping(self._desk, self._membership, placed, copies)
+                self._running[number].start()
+
+    def may_drop(self, placed: Placement) -> bool:
+        """Whether copies of the partition may be dropped at all: N owners on N machines have confirmed it."""
+        return placed.is_settled and len(placed.owners) == self._desk.config.n
+
+    def _hints_astray(self) -> dict[int, list[HintKey]]:
+        """The hints whose target is no owner, by partition."""
+        hints, ring = self._desk.hints, self._desk.ring
+        astray: dict[int, list[HintKey]] = {}
+        for target in hints.targets():
+            for key in hints.keys_for(target):
+                if target not in ring.homes(key):
+                    astray.setdefault(ring.partition(key), []).append((target, key))
+        return astray
+
+    def _copies(self, placed: Placement, astray: Iterable[HintKey]) -> Iterator[Copy]:
+        """What there is to drop: durable, and with nothing newer on its way to the disk."""
+        desk = self._desk
+        if desk.own not in placed.owners:
+            for key in desk.replica.tree(placed.partition).sorted_keys():
+                state = desk.replica.durable(key)
+                if state and desk.replica.latest(key) == state:
+                    yield Copy(key, state)
+        for target, key in astray:
+            state = desk.hints.durable((target, key))
+            if state and desk.hints.latest((target, key)) == state:
+                yield Copy(key, state, target)
+
+    def _is_empty(self) -> bool:
+        desk = self._desk
+        return (
+            not desk.replica.partitions()
+            and not desk.hints
+            and not desk.writes_under_way()
+            and not any(desk.own in placed.sources for placed in desk.standing.unsettled())
+        )

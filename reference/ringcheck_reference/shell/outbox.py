@@ -1,0 +1,120 @@
+"""Envelopes that wait to be written to a stream, and the messages in which they go.
+
+A gRPC message costs ten times what the envelope in it does. What has come together since the message before goes as
+one, to a peer that understands `several`. While many requests of a stream are under way, more is sure to come, and a
+message waits a moment for it, as TCP does by Nagle's algorithm: the busier a stream, the cheaper each envelope. While
+few are, none waits.
+"""
+
+import asyncio
+from collections import deque
+from collections.abc import Callable, Sequence
+from typing import Final, Generic, TypeVar
+
+from google.protobuf.message import Message
+
+from dynamo_node.v1 import peer_pb2
+
+PROTOCOL: Final = 2
+"""What this node says in its Hello."""
+_KNOWS_SEVERAL: Final = 2
+_LONGEST_QUEUE: Final = 4096
+_FULL_BYTES: Final = 256 << 10
+"""A message that has so many bytes takes no further envelope; far below any limit that is set for messages."""
+_MANY: Final = 4
+_MOMENT_S: Final = 0.004
+"""No sooner than so long after the message before goes the next, while many requests are under way."""
+
+Envelope = TypeVar("Envelope", peer_pb2.ExchangeRequest, peer_pb2.ExchangeResponse)
+
+
+class Outbox(Generic[Envelope]):
+    """The queue of one stream of envelopes of a `kind`; `under_way` tells how many requests have no answer yet."""
+
+    def __init__(self, kind: type[Envelope], under_way: Callable[[], int]) -> None:
+        self._under_way = under_way
+        self._taken_at = 0.0
+        self._several, self._one = _TAGS[kind]
+        self._queue: deque[Envelope] = deque()
+        self._filled = asyncio.Event()
+        self._takes_several = False
+        self._apart = 0
+        """So many envelopes at the front go alone."""
+
+    def open(self, peer: peer_pb2.Hello) -> None:
+        """What is put from now on goes to this peer, and together if it understands that."""
+        self._takes_several = peer.protocol >= _KNOWS_SEVERAL
+        self._apart = len(self._queue)
+
+    def put(self, envelope: Envelope) -> bool:
+        """Queue an envelope, unless there are too many already; whether it was queued."""
+        if len(self._queue) >= _LONGEST_QUEUE:
+            return False
+        self._queue.append(envelope)
+        self._filled.set()
+        return True
+
+    async def take(self) -> tuple[Sequence[Envelope], bytes]:
+        """The envelopes that are to be written next, once there are any, and the message that they make."""
+        clock = asyncio.get_running_loop().time
+        while not self._queue:
+            self._filled.clear()
+            await self._filled.wait()
+        if self._takes_several and self._under_way() >= _MANY:
+            await asyncio.sleep(self._taken_at + _MOMENT_S - clock())
+        self._taken_at = clock()
+        first = self._queue.popleft()
+        message = first.SerializeToString()
+        if self._apart:
+            self._apart -= 1
+            return (first,), message
+        if not (self._queue and self._takes_several):
+            return (first,), message
+        envelopes, messages, length = [first], [message], len(message)
+        while self._queue and length < _FULL_BYTES:
+            envelope = self._queue.popleft()
+            message = envelope.SerializeToString()
+            envelopes.append(envelope)
+            messages.append(message)
+            length += len(message)
+        return envelopes, self._together(messages)
+
+    def clear(self) -> Sequence[Envelope]:
+        """What nobody has taken; it is gone from the queue."""
+        left = tuple(self._queue)
+        self._queue.clear()
+        self._apart = 0
+        return left
+
+    def _together(self, messages: Sequence[bytes]) -> bytes:
+        """Written by hand: protobuf would copy every envelope into the one around them before it writes it."""
+        body = b"".join([part for message in messages for part in (self._one, _varint(len(message)), message)])
+        return b"".join((self._several, _varint(len(body)), body))
+
+
+def _varint(number: int) -> bytes:
+    """As protobuf writes it: seven bits a byte, the lowest first."""
+    digits = bytearray()
+    while number > 0x7F:
+        digits.append(number & 0x7F | 0x80)
+        number >>= 7
+    digits.append(number)
+    return bytes(digits)
+
+
+def _tag(message: type[Message], field: str) -> bytes:
+    """What stands before a field that holds a message: its number and the wire type 2, a length and so many bytes."""
+    return _varint(message.DESCRIPTOR.fields_by_name[field].number << 3 | 2)
+
+
+_TAGS: Final[dict[type, tuple[bytes, bytes]]] = {
+    peer_pb2.ExchangeRequest: (
+        _tag(peer_pb2.ExchangeRequest, "several"),
+        _tag(peer_pb2.SeveralRequests, "requests"),
+    ),
+    peer_pb2.ExchangeResponse: (
+        _tag(peer_pb2.ExchangeResponse, "several"),
+        _tag(peer_pb2.SeveralResponses, "responses"),
+    ),
+}
+"""Of `several`, and of each envelope in it."""

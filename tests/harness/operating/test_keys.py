@@ -1,0 +1,35 @@
+"""Keys as text and as digits."""
+
+import pytest
+from hypothesis import example
+from hypothesis import given as forall
+from hypothesis import strategies as st
+
+from ringcheck.errors import UsageError
+from ringcheck.operating.keys import given, shown
+
+
+@forall(st.binary() | st.text().map(str.encode))
+@example(b"0xab")
+@example(b"0x")
+@example("0x£".encode())
+def test_what_is_shown_can_be_given(key: bytes) -> None:
+    """Every key that is shown names itself."""
+    assert given(shown(key)) == key
+
+
+def test_text_is_shown_as_text_and_the_rest_in_digits() -> None:
+    """Nothing that a terminal would act on is shown."""
+    assert [shown(key) for key in (b"hello", "grüß".encode(), b"\x1b[31m", b"\xff", b"")] == [
+        "hello",
+        "grüß",
+        "0x1b5b33316d",
+        "0xff",
+        "0x",
+    ]
+
+
+def test_digits_that_are_none_are_wrong_use() -> None:
+    """One sentence."""
+    with pytest.raises(UsageError, match="hexadecimal digits"):
+        given("0xzz")

@@ -1,0 +1,137 @@
+"""The queue of a stream: what goes together, what goes alone, and that nothing is lost or turned around."""
+
+import asyncio
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from dynamo_node.v1 import peer_pb2
+from ringcheck_reference.shell.outbox import _FULL_BYTES, _LONGEST_QUEUE, _MANY, PROTOCOL, Outbox
+
+OLD, NEW = (peer_pb2.Hello(node_id="n2", protocol=protocol) for protocol in (1, PROTOCOL))
+
+
+def none() -> int:
+    """Nothing is under way."""
+    return 0
+
+
+def request(number: int, key: bytes = b"k") -> peer_pb2.ExchangeRequest:
+    """A question."""
+    return peer_pb2.ExchangeRequest(request_id=number, view_digest=b"digest", read=peer_pb2.Read(key=key))
+
+
+def answer(number: int) -> peer_pb2.ExchangeResponse:
+    """An answer."""
+    return peer_pb2.ExchangeResponse(request_id=number, stored=peer_pb2.Stored(changed=True))
+
+
+def taken(outbox: Outbox[peer_pb2.ExchangeRequest]) -> list[list[int]]:
+    """The request ids of all messages that wait, after a look at the bytes that they make."""
+
+    async def take_all() -> list[list[int]]:
+        messages = []
+        while outbox._queue:
+            requests, data = await outbox.take()
+            message = peer_pb2.ExchangeRequest.FromString(data)
+            several = message.HasField("several")
+            assert list(message.several.requests if several else [message]) == list(requests)
+            messages.append([each.request_id for each in requests])
+        return messages
+
+    return asyncio.run(take_all())
+
+
+def test_what_waits_goes_together() -> None:
+    """One envelope goes as it is, those that came together as one message, in their order."""
+    outbox = Outbox(peer_pb2.ExchangeRequest, none)
+    outbox.open(NEW)
+    assert outbox.put(request(1))
+    assert taken(outbox) == [[1]]
+    assert all(outbox.put(request(number)) for number in range(2, 40))
+    assert taken(outbox) == [list(range(2, 40))]
+
+
+@pytest.mark.parametrize("hello", [OLD, None])
+def test_an_older_peer_gets_each_alone(hello: peer_pb2.Hello | None) -> None:
+    """Nobody is sent `several` who has not said that he knows it."""
+    outbox = Outbox(peer_pb2.ExchangeRequest, none)
+    if hello is not None:
+        outbox.open(hello)
+    for number in (1, 2, 3):
+        outbox.put(request(number))
+    assert taken(outbox) == [[1], [2], [3]]
+
+
+def test_what_came_before_the_greeting_goes_alone() -> None:
+    """The answer to Hello is read before anybody knows what may come together."""
+    outbox = Outbox(peer_pb2.ExchangeRequest, none)
+    for number in (1, 2):
+        outbox.put(request(number))
+    outbox.open(NEW)
+    for number in (3, 4):
+        outbox.put(request(number))
+    assert taken(outbox) == [[1], [2], [3, 4]]
+
+
+def test_a_busy_stream_waits_for_more() -> None:
+    """While many requests are under way, a message is held back for what comes a moment later; else it never is."""
+
+    async def second_message(under_way: int) -> list[int]:
+        outbox = Outbox(peer_pb2.ExchangeRequest, lambda: under_way)
+        outbox.open(NEW)
+        outbox.put(request(1))
+        await outbox.take()
+        outbox.put(request(2))
+        taking = asyncio.create_task(outbox.take())
+        for _ in range(3):
+            await asyncio.sleep(0)
+        outbox.put(request(3))
+        requests, _ = await taking
+        return [each.request_id for each in requests]
+
+    assert asyncio.run(second_message(_MANY)) == [2, 3]
+    assert asyncio.run(second_message(_MANY - 1)) == [2]
+
+
+def test_a_message_stays_far_below_the_limits() -> None:
+    """Large envelopes are spread over several messages, and the largest goes nearly alone."""
+    outbox = Outbox(peer_pb2.ExchangeRequest, none)
+    outbox.open(NEW)
+    for number in range(10):
+        outbox.put(request(number, b"k" * (_FULL_BYTES // 4)))
+    messages = taken(outbox)
+    assert [number for message in messages for number in message] == list(range(10))
+    assert max(map(len, messages)) == 4
+
+
+def test_a_full_queue_takes_no_more() -> None:
+    """What finds no room is told so at once; what is cleared was never taken."""
+    outbox = Outbox(peer_pb2.ExchangeRequest, none)
+    accepted = [outbox.put(request(number)) for number in range(_LONGEST_QUEUE + 2)]
+    assert accepted == [True] * _LONGEST_QUEUE + [False] * 2
+    assert len(outbox.clear()) == _LONGEST_QUEUE
+    assert taken(outbox) == []
+
+
+@given(st.lists(st.integers(0, 2**64 - 1), min_size=2, max_size=5), st.integers(0, 300))
+def test_the_bytes_are_those_of_protobuf(numbers: list[int], length: int) -> None:
+    """Written by hand or by protobuf, a message is the same."""
+
+    async def take() -> None:
+        requests = Outbox(peer_pb2.ExchangeRequest, none)
+        responses = Outbox(peer_pb2.ExchangeResponse, none)
+        requests.open(NEW)
+        responses.open(NEW)
+        for number in numbers:
+            requests.put(request(number, b"k" * length))
+            responses.put(answer(number))
+        sent, data = await requests.take()
+        several = peer_pb2.SeveralRequests(requests=sent)
+        assert data == peer_pb2.ExchangeRequest(several=several).SerializeToString()
+        answered, data = await responses.take()
+        together = peer_pb2.SeveralResponses(responses=answered)
+        assert data == peer_pb2.ExchangeResponse(several=together).SerializeToString()
+
+    asyncio.run(take())
