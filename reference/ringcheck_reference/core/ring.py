@@ -10,7 +10,7 @@ members, hence a change of members moves little.
 import hashlib
 import math
 from collections.abc import Callable, Sequence
-from functools import cached_property, lru_cache
+from functools import lru_cache
 
 from .config import Member
 from .messages import NodeId
@@ -63,16 +63,6 @@ class Ring:
 
     def __contains__(self, node: object) -> bool:
         return node in self._machines
-
-    @cached_property
-    def digest(self) -> bytes:
-        """32 bytes, equal exactly when the members are (static membership: the view is its members)."""
-        digest = hashlib.sha256()
-        for member in self.members:
-            for text in (member.id, str(member.weight), member.machine):
-                data = text.encode()
-                digest.update(len(data).to_bytes(8, "big") + data)
-        return digest.digest()
 
     def _locate(self, key: bytes) -> int:
         return place(key) * self.partition_count >> 64
