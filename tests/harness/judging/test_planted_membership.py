@@ -2,31 +2,18 @@
 
 # ruff: noqa: D103 -- the names of the planted histories are sentences themselves
 
-from collections.abc import Callable
-from typing import Any, TypeAlias
+from typing import Any
 
 import pytest
+from tests.harness.judging.planting import Plant, Plants, assert_charged, assert_clean
 
-from ringcheck.judging import explain, judge
 from ringcheck.judging.handmade import Handmade, replica
-from ringcheck.requirements import requirement
 from ringcheck.schedule import Configuration
 from ringcheck_chaos.faults import Isolate, LinkFault
 
-Plant: TypeAlias = Callable[[bool], Handmade]
-
-PLANTS: list[tuple[str, Plant]] = []
 EVERYTHING = ("describe", "inspect", "kv", "membership", "ring")
-
-
-def plant(name: str) -> Callable[[Plant], Plant]:
-    """Register a history that breaks the requirement `name` when it is asked to, and holds it otherwise."""
-
-    def register(tell: Plant) -> Plant:
-        PLANTS.append((name, tell))
-        return tell
-
-    return register
+PLANTS = Plants()
+plant = PLANTS.plant
 
 
 def four() -> Handmade:
@@ -257,28 +244,16 @@ BROKEN_ALIKE = {
 }
 """What else a planted breach rightly breaks."""
 
-parametrize = pytest.mark.parametrize(("name", "tell"), PLANTS, ids=[tell.__name__ for _, tell in PLANTS])
+parametrize = pytest.mark.parametrize(("name", "tell"), PLANTS, ids=PLANTS.names)
 
 
 @parametrize
 def test_planted_breach_is_charged(name: str, tell: Plant) -> None:
     """The breach is charged to its requirement, and to no other that it does not break too."""
-    history = tell(True).history()
-    findings = judge(history).findings
-    broken = {each for each, finding in findings.items() if finding.breaches}
-    assert name in broken
-    assert broken - {name} <= BROKEN_ALIKE.get(tell.__name__, set())
-    for breach in findings[name].breaches:
-        story = explain(history, breach)
-        assert requirement(name).sentence in story
-        assert breach.expected in story
-        assert breach.actual in story
+    assert_charged(name, tell, BROKEN_ALIKE.get(tell.__name__, ()))
 
 
 @parametrize
 def test_clean_twin_holds(name: str, tell: Plant) -> None:
     """The same history without the breach breaks nothing, and counts for the requirement."""
-    judgement = judge(tell(False).history())
-    assert [each for each, finding in judgement.findings.items() if finding.breaches] == []
-    assert judgement.findings[name].held > 0
-    assert judgement.invalid == ""
+    assert_clean(name, tell)
