@@ -3,7 +3,7 @@
 import asyncio
 import signal
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 import grpc
@@ -27,11 +27,12 @@ CONNECT_S = 1.0
 class Node:
     """A node that can be started again and again. `up` is what we believe; a process may end without being asked."""
 
-    def __init__(self, node_id: str, address: str, process: Process, disk: Disk) -> None:
+    def __init__(self, node_id: str, address: str, process: Process, disk: Disk, config: Path) -> None:
         self.id = node_id
         self.address = address
         self.process = process
         self.disk = disk
+        self._config = config
         self.metrics_address = ""
         """Where it was told to serve metrics; empty = nowhere."""
         self.up = False
@@ -56,6 +57,13 @@ class Node:
         """The clients' way to the node."""
         assert self._client is not None, f"{self.id} was never connected"
         return self._client
+
+    def introduce(self, seeds: Sequence[str]) -> None:
+        """From its next start on, it gossips with these first; nothing changes where there are none."""
+        if seeds:
+            message = json_format.Parse(self._config.read_text("utf-8"), config_pb2.NodeConfig())
+            message.seeds[:] = seeds
+            _write(message, self._config)
 
     async def start(self, deadline_s: float, configuration: Configuration) -> Description:
         """Start the process, wait until it is healthy, and check what it says of itself. Raises TargetError."""
@@ -173,12 +181,16 @@ def make_node(
     config = folder / f"{node_id}.json"
     message = node_config(node_id, configuration, address=address, address_book=address_book, data=data)
     message.metrics_address = metrics_address
-    config.write_text(json_format.MessageToJson(message, preserving_proto_field_name=True), "utf-8")
+    _write(message, config)
     argv = target.argv(config)
     process = supervisor.process(node_id, argv, log_path=folder / f"{node_id}.log", cwd=target.folder)
-    node = Node(node_id, address, process, Disk(process, data))
+    node = Node(node_id, address, process, Disk(process, data), config)
     node.metrics_address = metrics_address
     return node
+
+
+def _write(message: config_pb2.NodeConfig, path: Path) -> None:
+    path.write_text(json_format.MessageToJson(message, preserving_proto_field_name=True), "utf-8")
 
 
 def node_config(

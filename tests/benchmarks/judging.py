@@ -36,7 +36,10 @@ OPERATION_S = 0.004
 
 
 class Traffic:
-    """Clients that write what an honest store would return: every operation takes effect when it is sent."""
+    """Clients that write what an honest store would return.
+
+    A Get sees what is there when it is sent; a write takes effect at some moment before it is answered.
+    """
 
     def __init__(self, tale: Handmade, random: Random, *, clients: int, keys: int, first_final: int) -> None:
         self._tale = tale
@@ -44,6 +47,8 @@ class Traffic:
         self._keys = [f"key-{number}" for number in range(keys)]
         self._states: dict[str, dict[str, None]] = {key: {} for key in self._keys}
         self._returned: dict[int, tuple[str, tuple[str, ...], int]] = {}
+        self._effects: list[tuple[float, str, tuple[str, ...], str | None]] = []
+        """When each write that is on its way takes effect: its key, what it supersedes, what it writes."""
         self._clients = clients
         self._next = 1
         self._next_final = first_final
@@ -63,6 +68,7 @@ class Traffic:
 
     def read_everywhere(self) -> None:
         """The final reads of a Settle."""
+        self._take_effect()
         for key, state in self._states.items():
             for node in self._tale.nodes:
                 number, self._next_final = self._next_final, self._next_final + 1
@@ -74,6 +80,8 @@ class Traffic:
 
     def _begin(self, client: int, nodes: Sequence[str]) -> tuple[float, int, int, Ok]:
         random, number = self._random, self._next
+        took = random.uniform(0.5, 1.5) * OPERATION_S
+        self._take_effect()
         self._next += 1
         values: tuple[str, ...] = ()
         node = random.choice(nodes)
@@ -91,21 +99,30 @@ class Traffic:
                 quorum=2,
             )
         else:
-            invoke = self._write(client, number, node, *known)
+            invoke = self._write(client, number, node, took, *known)
         self._tale.events.append(invoke)
-        took = random.uniform(0.5, 1.5) * OPERATION_S
         return invoke.time + took, number, client, Ok(time=invoke.time + took, operation=number, values=values)
 
-    def _write(self, client: int, number: int, node: str, key: str, seen: tuple[str, ...], read: int) -> Invoke:
-        state, chance = self._states[key], self._random.random()
+    def _take_effect(self) -> None:
+        while self._effects and self._effects[0][0] <= self._tale.now:
+            _, key, seen, value = heappop(self._effects)
+            state = self._states[key]
+            for old in seen:
+                state.pop(old, None)
+            if value is not None:
+                state[value] = None
+
+    def _write(
+        self, client: int, number: int, node: str, took: float, key: str, seen: tuple[str, ...], read: int
+    ) -> Invoke:
+        chance = self._random.random()
         deletes, blind = bool(seen) and chance < 0.05, chance > 0.98
-        for old in () if blind else seen:
-            state.pop(old, None)
         value = None if deletes else f"v{number}"
-        if value is not None:
-            state[value] = None
+        time = self._tale.tick(0.00001)
+        effect = time + self._random.random() * took
+        heappush(self._effects, (effect, key, () if blind else seen, value))
         return Invoke(
-            time=self._tale.tick(0.00001),
+            time=time,
             operation=number,
             kind="delete" if deletes else "put",
             client=client,
@@ -141,14 +158,14 @@ def history(*, operations: int, keys: int, clients: int, settles: int, faults: i
 
 PARTS: dict[str, Callable[[Run], object]] = {
     "arranging": lambda run: Run.of(run.history),
-    "alibis": alibis,
-    "safety": lambda run: list(judge_safety(run)),
-    "recency": lambda run: list(judge_recency(run, Quiet(run))),
+    "alibis": lambda run: alibis(run, Quiet(run)),
+    "safety": lambda run: list(judge_safety(run, alibis(run, Quiet(run)))),
+    "recency": lambda run: list(judge_recency(run, Quiet(run), alibis(run, Quiet(run)))),
     "liveness": lambda run: list(judge_liveness(run)),
     "occurrences": occurrences,
     "judge": lambda run: judge(run.history),
 }
-"""The parts of judging that look at operations, and all of it; finding alibis is a part of safety."""
+"""The parts of judging that look at operations, and all of it; finding alibis is a part of safety, and of recency."""
 
 
 @click.command()

@@ -14,16 +14,21 @@ Then whatever a context covers took effect too, so that what is superseded at fi
 converged state holds nothing that is, lacks nothing that is not, and what it lacks is in none of the later ones; no Get
 returns it. What does not fit proves nothing against a key, which is the oracle's then. Where a disk was destroyed,
 members changed, or operations are not told in the order of their starts, no key has an alibi.
+
+A Get is up to date (KV-13) that returned just what was live when it was asked: what had been acknowledged by then is
+live, or superseded by what is or by a Delete that had begun. It is up to date, too, if what it lacks of that was on its
+way, and if it returned instead what is superseded by nothing but what was on its way. The `odd` ones are left to judge.
 """
 
-from bisect import bisect_right
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from bisect import bisect_left, bisect_right
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from math import inf
 from operator import attrgetter
 from typing import cast
 
 from ringcheck.judging.causality import Causality
-from ringcheck.judging.operations import Operation, Operations
+from ringcheck.judging.operations import Operation
+from ringcheck.judging.quiet import Quiet
 from ringcheck.judging.run import Run
 from ringcheck.judging.settlements import Settlement
 from ringcheck.judging.statements import Held
@@ -31,24 +36,25 @@ from ringcheck.judging.statements import Held
 NOTHING: tuple[str, ...] = ()
 
 
-def alibis(run: Run) -> Mapping[str, "Alibi"]:
-    """The keys that have one."""
+def alibis(run: Run, quiet: Quiet) -> Mapping[str, "Alibi"]:
+    """The keys that have one. What their Gets reflect is looked at where it was `quiet`."""
     if run.disks.ever_destroyed or run.views.effective:
         return {}
     settlements = [each for each in run.settlements if run.at_rest(each)]
     operations = list(run.operations.values())
     found = {key: Alibi(causality) for key, causality in run.keys.items()}
-    begin, last = 0, -inf
+    glance = Glance(run, quiet, found)
+    begin = 0
     for settlement in (*settlements, None):
         until = inf if settlement is None else settlement.ended
         end = bisect_right(operations, until, lo=begin, key=attrgetter("start"))
-        if until < last or not _glance(operations[begin:end], last, until, found, run.operations):
+        if not glance.at(operations[begin:end], until):
             return {}
         for key, alibi in found.items():
             alibi.solve()
             if settlement is not None:
                 alibi.converge(settlement, settlement.finals.get(key, {}), run.nodes)
-        begin, last = end, until
+        begin = end
     return {key: alibi for key, alibi in found.items() if alibi.is_proved()}
 
 
@@ -62,6 +68,8 @@ class Alibi:
     missed   writes that were not acknowledged
     vain     those Puts among them that never took effect, as far as anybody saw
     puzzles  values that Gets returned though they were not live, with the Get
+    odd      Gets in quiet stretches of which nothing shows that they are up to date
+    current  how many others there returned anything
     """
 
     __slots__ = (
@@ -74,10 +82,12 @@ class Alibi:
         "_superseded",
         "_time",
         "_visible",
+        "current",
         "deletes",
         "holds",
         "live",
         "missed",
+        "odd",
         "puzzles",
         "told",
         "vain",
@@ -91,6 +101,8 @@ class Alibi:
         self.missed: list[Operation] = []
         self.vain: list[Operation] = []
         self.puzzles: list[tuple[str, Operation]] = []
+        self.odd: list[Operation] = []
+        self.current = 0
         self._causality = causality
         self._contexts: dict[str, Sequence[str]] = {}
         # Of the last converged state: its time, what it held, and how much had been told.
@@ -129,6 +141,24 @@ class Alibi:
             live.pop(each, None)
         if value is not None:
             live[value] = write
+
+    def explains(self, get: Operation, find: Callable[[int], Operation | None]) -> bool:
+        """Whether only writes that were on their way when a Get was asked make what it returned differ from `live`."""
+        live, returned = self.live, set(get.values)
+        for value, put in live.items():
+            if value not in returned and (put.stop <= get.start or not returned.issuperset(_seen(put, find))):
+                return False
+        writes = self._causality.writes
+        end = bisect_left(writes, get.start, key=attrgetter("start"))
+        for value in returned.difference(live):
+            if (old := self._causality.puts.get(value)) is None:
+                return False
+            begin = bisect_right(writes, old.start, hi=end, key=attrgetter("start"))
+            for write in writes[begin:end]:
+                under_way = write.stop > get.start and (write.value is None or write.value in live)
+                if not under_way and not write.refused and value in _seen(write, find):
+                    return False
+        return True
 
     def solve(self) -> None:
         """Whether what Gets returned had been there since the last converged state, if no longer or not yet."""
@@ -193,24 +223,53 @@ class Alibi:
         return found
 
 
-def _glance(
-    span: Iterable[Operation], last: float, until: float, alibis: Mapping[str, Alibi], operations: Operations
-) -> bool:
-    """Look at the operations asked between two convergences; whether they are told in the order of their starts."""
-    find = operations.get
-    for operation in span:
-        alibi, start = alibis[operation.key], operation.start
-        if start < last:
+def _seen(write: Operation, find: Callable[[int], Operation | None]) -> Sequence[str]:
+    """The values that the context of a write covers at first hand."""
+    context = None if write.context_of is None else find(write.context_of)
+    if context is None:
+        return NOTHING
+    return context.values if context.value is None else (context.value,)
+
+
+class Glance:
+    """The one look at each operation, from one convergence to the next."""
+
+    def __init__(self, run: Run, quiet: Quiet, alibis: Mapping[str, Alibi]) -> None:
+        self._find = run.operations.get
+        self._alibis = alibis
+        self._stretches = [(-inf, -inf), *quiet.spans()][::-1]
+        self._last = -inf
+
+    def at(self, span: Iterable[Operation], until: float) -> bool:
+        """Look at what was asked until the next convergence; whether it is told in the order of the starts."""
+        find, alibis, stretches = self._find, self._alibis, self._stretches
+        last, quiet_from, quiet_until = self._last, *stretches[-1]
+        if until < last:
             return False
-        last = start
-        if operation.is_write:
-            number = operation.context_of
-            alibi.take(operation, None if number is None else find(number), until)
-            continue
-        values, live = operation.values, alibi.live
-        for value in values:
-            if value not in live:
-                alibi.puzzles.append((value, operation))
-        if operation.stop < start or (len(values) > 1 and len(set(values)) < len(values)):
-            alibi.holds = False
-    return True
+        for operation in span:
+            alibi, start = alibis[operation.key], operation.start
+            if start < last:
+                return False
+            last = start
+            if operation.is_write:
+                number = operation.context_of
+                alibi.take(operation, None if number is None else find(number), until)
+                continue
+            values, live, stop = operation.values, alibi.live, operation.stop
+            fits = len(values) == len(live)
+            for value in values:
+                if value not in live:
+                    alibi.puzzles.append((value, operation))
+                    fits = False
+            if stop < start or (len(values) > 1 and len(set(values)) < len(values)):
+                alibi.holds = False
+            while len(stretches) > 1 and start >= stretches[-2][0]:
+                stretches.pop()
+                quiet_from, quiet_until = stretches[-1]
+            if quiet_from <= start and stop <= quiet_until and operation.ok:
+                if fits or alibi.explains(operation, find):
+                    alibi.current += bool(values)
+                else:
+                    alibi.odd.append(operation)
+        self._last = until
+        return True

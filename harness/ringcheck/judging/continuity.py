@@ -68,5 +68,5 @@ def _recent(run: Run, concerned: set[int]) -> Iterator[Statement]:
                 breaches = reflection.judge(get)
                 if get.id in concerned and not get.asked.final:
                     yield from (msgspec.structs.replace(breach, requirement="MEM-03") for breach in breaches)
-                    held += reflection.tells(get) and not breaches
+                    held += bool(get.values and not breaches)
     yield Held("MEM-03", held)

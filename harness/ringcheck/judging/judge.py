@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 
 from ringcheck.history import Broke, FaultBegan, FaultEnded, History, NodeDown
+from ringcheck.judging.alibis import alibis
 from ringcheck.judging.continuity import judge_continuity
 from ringcheck.judging.convergence import judge_convergence
 from ringcheck.judging.expectations import judge_expectations
@@ -65,9 +66,10 @@ def _all_statements(run: Run) -> Iterator[Statement]:
 
 def _statements(run: Run) -> Iterator[Statement]:
     quiet = Quiet(run)
+    cleared = alibis(run, quiet)
     yield from judge_expectations(run, quiet)
-    yield from judge_safety(run)
-    yield from judge_recency(run, quiet)
+    yield from judge_safety(run, cleared)
+    yield from judge_recency(run, quiet, cleared)
     yield from judge_liveness(run)
     yield from judge_convergence(run)
     yield from judge_roots(run)

@@ -70,7 +70,7 @@ def _fault(run: Run, node: NodeSeen, preference: tuple[str, ...], owners: tuple[
 
 def _agreement(run: Run, seen: Observation) -> Iterator[Statement]:
     """RNG-02. Nodes that have just started may still be learning, so the start can only confirm."""
-    told = run.views.told(seen.time)
+    told = run.views.told(seen)
     asked = {name: node for name, node in seen.nodes.items() if name in told}
     if len(asked) < 2:
         return

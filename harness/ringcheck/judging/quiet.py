@@ -9,7 +9,7 @@ from bisect import bisect_left, bisect_right
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import pairwise
-from math import inf
+from math import inf, nextafter
 from operator import attrgetter
 
 from ringcheck.history import Counters, Observation
@@ -65,6 +65,10 @@ class Quiet:
             proven, disturbed = stretch.proven, stretch.disturbed
             found += [get for get in reads[begin:end] if get.ok and get.stop <= proven and get.stop < disturbed]
         return found
+
+    def spans(self) -> list[tuple[float, float]]:
+        """Of each stretch, in order, from when until when `proven` holds, both included."""
+        return [(each.begin, min(each.proven, nextafter(each.disturbed, -inf))) for each in self._stretches]
 
     def suspicion(self, start: float, stop: float) -> str:
         """What speaks against quiet from the last convergence before `start` until `stop`; empty for nothing known.

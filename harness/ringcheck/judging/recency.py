@@ -1,10 +1,11 @@
 """KV-13: in quiet times, with R+W>N, a Get reflects every write that was acknowledged before it began."""
 
-from collections.abc import Iterable, Iterator, Sequence, Set
+from collections.abc import Iterable, Iterator, Mapping, Sequence, Set
 from math import inf
 from operator import attrgetter
 
 from ringcheck.judging import words
+from ringcheck.judging.alibis import Alibi
 from ringcheck.judging.causality import Causality, Superseded
 from ringcheck.judging.disks import Disks
 from ringcheck.judging.operations import Operation
@@ -14,21 +15,25 @@ from ringcheck.judging.statements import Held, Statement
 from ringcheck.judging.verdict import Breach
 
 
-def judge_recency(run: Run, quiet: Quiet) -> Iterator[Statement]:
-    """Every Get that was answered in a stretch proved quiet."""
+def judge_recency(run: Run, quiet: Quiet, cleared: Mapping[str, Alibi]) -> Iterator[Statement]:
+    """Every Get that was answered in a stretch proved quiet; of the keys that are `cleared`, the odd ones."""
     if "inspect" not in run.profiles:
         return
     held = 0
-    for causality in run.keys.values():
-        gets = quiet.gets(causality.reads)
-        if not gets or causality.ambiguous:
-            continue
+    for key, causality in run.keys.items():
+        if (alibi := cleared.get(key)) is not None:
+            gets, held = alibi.odd, held + alibi.current
+        else:
+            gets = quiet.gets(causality.reads)
+            if not gets or causality.ambiguous:
+                continue
+        held += len([get for get in gets if get.values])
         for quorum in sorted({get.quorum for get in gets}):
             reflection = Reflection(causality, run.n - quorum, run.disks)
             for get in (get for get in gets if get.quorum == quorum):
                 breaches = reflection.judge(get)
                 yield from breaches
-                held += reflection.tells(get) and not breaches
+                held -= bool(breaches and get.values)
     yield Held("KV-13", held)
 
 
@@ -66,10 +71,6 @@ class Reflection:
             *(self._stale(get, put) for number, put in returned.items() if number in stale),
             *(self._missing(get, put) for number, put in self._newest.items() if number in missing),
         ]
-
-    def tells(self, get: Operation) -> bool:
-        """Whether the Get judged last had something to reflect."""
-        return bool(self._newest or self._causality.writes_returned(get))
 
     def _reflected(self, get: Operation, returned: Iterable[Operation]) -> Set[int]:
         """What is superseded by what a Get returned, or by a Delete that may have taken effect before it ended."""

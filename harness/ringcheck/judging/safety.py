@@ -5,7 +5,7 @@ from math import inf
 from operator import attrgetter
 
 from ringcheck.judging import words
-from ringcheck.judging.alibis import alibis
+from ringcheck.judging.alibis import Alibi
 from ringcheck.judging.causality import Causality, Superseded
 from ringcheck.judging.charging import charge, disagreement
 from ringcheck.judging.disks import How
@@ -24,8 +24,11 @@ LOSSES: Mapping[str, How] = {"DUR-03": "wiped", "DUR-04": "rolled back"}
 """What is judged where disks were destroyed, and how."""
 
 
-def judge_safety(run: Run) -> Iterator[Statement]:
-    """DUR-01 to DUR-04, SIB-01 to SIB-04 and KV-14, KV-01, KV-02 of every key, and agreement of the final reads."""
+def judge_safety(run: Run, cleared: Mapping[str, Alibi]) -> Iterator[Statement]:
+    """DUR-01 to DUR-04, SIB-01 to SIB-04 and KV-14, KV-01, KV-02 of every key, and agreement of the final reads.
+
+    `cleared` are the keys that have an alibi.
+    """
     judged = (*JUDGED_AT_CONVERGENCE, *(name for name, how in LOSSES.items() if run.disks.destroyed(0.0, inf, how)))
     if run.views.effective:
         judged += ("MEM-02",)
@@ -37,7 +40,6 @@ def judge_safety(run: Run) -> Iterator[Statement]:
         else:
             continue
         yield from (Unclear(requirement, reason) for requirement in judged)
-    cleared = alibis(run)
     for key, causality in run.keys.items():
         if (alibi := cleared.get(key)) is not None:
             yield from alibi.held(run)

@@ -28,7 +28,7 @@ def judge_spreading(run: Run) -> Iterator[Statement]:
 
 def _reached(run: Run, change: MembershipChange, settlement: Settlement, seen: Observation) -> Iterator[Statement]:
     """MEM-01, and MEM-04 where all views hold a removed id, as if nobody had ever heard."""
-    told = run.views.told(settlement.ended)
+    told = run.views.told(seen)
     views = {name: node.members for name, node in seen.nodes.items() if node.members and name in told}
     if not views or (change.kind == "join" and _gone_again(run, change)):
         return
@@ -57,7 +57,7 @@ def _stays_away(run: Run, change: MembershipChange) -> Iterator[Statement]:
     without: dict[str, float] = {}
     stayed = False
     for seen in (each for each in run.observations if each.began >= change.start):
-        told = run.views.told(seen.time)
+        told = run.views.told(seen)
         for name, node in seen.nodes.items():
             if not node.members or name not in told:
                 continue

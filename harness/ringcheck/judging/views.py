@@ -12,7 +12,7 @@ from math import inf
 from typing import Literal
 
 from ringcheck.client import DEFINITE
-from ringcheck.history import Change, ChangeDone, DiskLost, Event
+from ringcheck.history import Change, ChangeDone, DiskLost, Event, Observation
 from ringcheck.judging.settlements import Settlement
 
 OK = "OK"
@@ -114,10 +114,17 @@ class Views:
         """The changes of a kind that were sent from `start` to `stop` and not refused."""
         return [change for change in self.effective if change.kind == kind and start <= change.start <= stop]
 
-    def told(self, until: float) -> frozenset[str]:
-        """Who hears of changes: members and those that have left, but nobody who may have been removed by `until`."""
-        joined = {change.node for change in self.asked("join", -inf, until)}
-        return (self.initial | joined) - {change.node for change in self.asked("remove", -inf, until)}
+    def told(self, seen: Observation) -> frozenset[str]:
+        """Who hears of changes, by the end of a look: members and those that have left, but nobody who may be removed.
+
+        Whose joining is in doubt hears of them where somebody who certainly does lists it.
+        """
+        asked = self.asked("join", -inf, seen.time)
+        removed = {change.node for change in self.asked("remove", -inf, seen.time)}
+        certain = (self.initial | {change.node for change in asked if change.ok and change.stop <= seen.time}) - removed
+        voices = [node for name, node in seen.nodes.items() if name in certain]
+        listed = {name for node in voices for names in (node.members, node.draining) for name in names}
+        return certain | ({change.node for change in asked} & listed - removed)
 
     def host(self, node: str) -> str:
         """The physical machine that a node was said to be on when it joined; its own id where nothing is known."""

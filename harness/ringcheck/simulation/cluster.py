@@ -122,6 +122,11 @@ class SimulatedCluster:
         for name in configuration.node_ids:
             self.nodes[name].start()
 
+    def introduce(self, name: str, seeds: Sequence[str]) -> None:
+        """From its next start on, a node gossips with these first; nothing changes where there are none."""
+        if seeds:
+            self._configs[name].seeds[:] = seeds
+
     def start(self, name: str) -> Description | None:
         """Start a node; at the first start of one that is to join, what it says of itself."""
         new = name not in self.descriptions

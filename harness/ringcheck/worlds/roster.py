@@ -110,6 +110,10 @@ class Roster:
         standing.started = standing.started or not standing.gone
         return not standing.gone
 
+    def seeds(self, name: str) -> tuple[str, ...]:
+        """Whom a node that is to join gossips with first: the members for certain, who may be other than at first."""
+        return tuple(each for each in self._askable() if each != name)
+
     def was_started(self, name: str) -> bool:
         """Whether there has ever been such a process."""
         return name in self._nodes and self._nodes[name].started

@@ -1,15 +1,18 @@
 """Alibis: what they prove is what the oracle finds, and an honest store's keys have one."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from random import Random
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ringcheck.judging.alibis import alibis
+from ringcheck.history import Ok
+from ringcheck.judging.alibis import Alibi, alibis
 from ringcheck.judging.handmade import Handmade
+from ringcheck.judging.quiet import Quiet
 from ringcheck.judging.reads import judge_reads
+from ringcheck.judging.recency import judge_recency
 from ringcheck.judging.run import Run
 from ringcheck.judging.safety import KeyJudge
 from ringcheck.judging.statements import Statement, gather
@@ -106,6 +109,11 @@ class Teller:
         return tuple(values)
 
 
+def alibis_of(run: Run) -> Mapping[str, Alibi]:
+    """The keys of a run that have an alibi."""
+    return alibis(run, Quiet(run))
+
+
 def said(statements: Iterable[Statement]) -> dict[str, Finding]:
     """The findings of which there is something to say."""
     return {name: each for name, each in gather(statements).items() if each.held or each.breaches or each.unclear}
@@ -113,13 +121,15 @@ def said(statements: Iterable[Statement]) -> dict[str, Finding]:
 
 def check(run: Run) -> int:
     """Every alibi says what the oracle says. Returns how many there are."""
-    found = alibis(run)
+    found = alibis_of(run)
     for key, alibi in found.items():
         causality = run.keys[key]
         keeper = KeyJudge(run, key, causality)
         judged = said([*keeper.judge_states(), *judge_reads(run, causality, keeper.oracle)])
         assert not causality.ambiguous
         assert said([*alibi.held(run), *judge_reads(run, causality)]) == judged
+    quiet = Quiet(run)
+    assert said(judge_recency(run, quiet, found)) == said(judge_recency(run, quiet, {}))
     return len(found)
 
 
@@ -140,6 +150,53 @@ def test_alibi_says_what_the_oracle_says_of_many() -> None:
     assert lying < 200
 
 
+@pytest.mark.parametrize(
+    ("deletes", "ended", "returned", "odd", "breaches"),
+    [
+        (False, False, "a", False, False),
+        (False, False, "b", False, False),
+        (False, False, "ab", False, False),
+        (False, False, "", True, True),
+        (False, True, "a", True, True),
+        (True, False, "a", False, False),
+        (True, False, "", False, False),
+        (True, True, "a", True, True),
+    ],
+)
+def test_alibi_is_for_what_was_under_way(deletes: bool, ended: bool, returned: str, odd: bool, breaches: bool) -> None:
+    """What a write supersedes may be returned while that is under way, and no longer; and never is it just lacking."""
+    tale = Handmade()
+    tale.look("start")
+    first, end = tale.put("a"), "OK" if ended else None
+    write = tale.delete(first, end=end) if deletes else tale.put("b", context=first, end=end)
+    tale.get(*returned, node="n2")
+    if not ended:
+        tale.events.append(Ok(time=tale.tick(), operation=write))
+    tale.look()
+    tale.settle({"k": {node: [] if deletes else ["b"] for node in tale.nodes}})
+    run = Run.of(tale.history())
+    check(run)
+    assert [get.values for get in alibis_of(run)["k"].odd] == [tuple(returned)] * odd
+    found = said(judge_recency(run, Quiet(run), alibis_of(run))).get("KV-13")
+    assert bool(found and found.breaches) == breaches
+
+
+def test_no_alibi_for_what_was_superseded_by_more_than_is_under_way() -> None:
+    """Of two writes that supersede a value one had ended, so that no Get may return it."""
+    tale = Handmade()
+    tale.look("start")
+    first = tale.put("a")
+    second = tale.put("b", context=first, end=None)
+    tale.put("c", context=first)
+    tale.get("a", "c", node="n2")
+    tale.events.append(Ok(time=tale.tick(), operation=second))
+    tale.look()
+    tale.settle({"k": {node: ["b", "c"] for node in tale.nodes}})
+    run = Run.of(tale.history())
+    check(run)
+    assert [get.values for get in alibis_of(run)["k"].odd] == [("a", "c")]
+
+
 @pytest.mark.parametrize("lie", ["lacks", "adds", "repeats", "invents"])
 def test_no_alibi_for_a_key_that_was_lied_about(lie: str) -> None:
     """One wrong answer, to a Get or at one node after a Settle, and the oracle is asked."""
@@ -151,7 +208,7 @@ def test_no_alibi_for_a_key_that_was_lied_about(lie: str) -> None:
         tale.get(*(wrong if place == 1 else ("second",)))
         tale.settle({"k": wrong if place == 2 else ["second"]})
         harmless = place == 1 and lie == "lacks"  # a Get may be behind
-        assert bool(alibis(Run.of(tale.history()))) == harmless
+        assert bool(alibis_of(Run.of(tale.history()))) == harmless
 
 
 def context_of_a_failed_put(tale: Handmade) -> list[str]:
@@ -191,21 +248,21 @@ def test_no_alibi_where_what_was_seen_is_not_what_took_effect_before(odd: Callab
     """Where contexts do not follow the order of time, what is superseded at first hand is not all."""
     tale = Handmade()
     tale.settle({"k": odd(tale)})
-    assert not alibis(Run.of(tale.history()))
+    assert not alibis_of(Run.of(tale.history()))
 
 
 def test_no_alibi_where_a_disk_was_destroyed_or_time_runs_backwards() -> None:
     """What such a history shows, only the oracle can tell."""
     tale = Handmade()
     tale.put("v")
-    assert alibis(Run.of(tale.history()))
+    assert alibis_of(Run.of(tale.history()))
     tale.now -= 1
     tale.put("w")
-    assert not alibis(Run.of(tale.history()))
+    assert not alibis_of(Run.of(tale.history()))
     tale = Handmade()
     tale.put("v")
     tale.lose("n1")
-    assert not alibis(Run.of(tale.history()))
+    assert not alibis_of(Run.of(tale.history()))
 
 
 def test_no_alibi_where_a_node_answered_no_final_read() -> None:
@@ -213,6 +270,6 @@ def test_no_alibi_where_a_node_answered_no_final_read() -> None:
     tale = Handmade()
     tale.put("v")
     tale.settle({"k": ["v"]})
-    assert alibis(Run.of(tale.history()))
+    assert alibis_of(Run.of(tale.history()))
     tale.events.pop()
-    assert not alibis(Run.of(tale.history()))
+    assert not alibis_of(Run.of(tale.history()))

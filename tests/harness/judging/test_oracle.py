@@ -301,7 +301,7 @@ TELLERS = [Teller, DiskTeller]
 
 def breaches(history: History) -> list[Breach]:
     """What the judges of safety say."""
-    statements = judge_safety(Run.of(history))
+    statements = judge_safety(Run.of(history), {})
     return [each for each in statements if isinstance(each, Breach) and each.requirement in SAFETY]
 
 

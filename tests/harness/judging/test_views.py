@@ -2,6 +2,7 @@
 
 from math import inf
 
+from ringcheck.history import NodeSeen, Observation
 from ringcheck.judging import judge
 from ringcheck.judging.handmade import Handmade, replica
 from ringcheck.judging.run import Run
@@ -59,6 +60,21 @@ class TestViews:
         views = Run.of(tale.history()).views
         assert views.certain(0, tale.now) == {"n1", "n2", "n3", "n4"}
         assert not views.unsettled(0, inf)
+
+    def test_who_may_never_have_joined_hears_of_changes_once_a_member_lists_it(self) -> None:
+        """A joining in doubt makes nobody agree who knows nobody; nor does the word of the joiner itself."""
+        tale = cluster()
+        tale.join("n5", code="UNAVAILABLE")
+        tale.restart("n5")
+        views, everybody = Run.of(tale.history()).views, ("n1", "n2", "n3", "n4")
+        alone = {name: NodeSeen(members=everybody) for name in everybody} | {"n5": NodeSeen(members=("n5",))}
+        listed = {**alone, "n2": NodeSeen(members=(*everybody, "n5"))}
+        draining = {**alone, "n3": NodeSeen(members=everybody, draining=("n5",))}
+        told = [
+            views.told(Observation(time=tale.now, began=tale.now, why="observe", nodes=nodes))
+            for nodes in (alone, listed, draining)
+        ]
+        assert told == [set(everybody), {*everybody, "n5"}, {*everybody, "n5"}]
 
     def test_a_removed_node_counts_as_a_lost_disk(self) -> None:
         """What was written before may have lost a copy from the moment in which the removal was asked for."""

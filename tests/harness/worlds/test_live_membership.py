@@ -138,6 +138,26 @@ def test_a_node_joins_another_leaves_and_is_retired(world: LiveWorld, tmp_path: 
     assert breaches(history) == {}
 
 
+def test_a_node_joins_when_all_that_the_configuration_names_are_gone(world: LiveWorld, tmp_path: Path) -> None:
+    """It hears of the others from the members of its day, though the one that was asked for it was down."""
+    alone = Configuration(nodes=1, n=1, r=1, w=1, request_timeout_ms=1_000, replica_timeout_ms=150)
+    steps: tuple[Step, ...] = (
+        Join(node="n2"),
+        Leave(node="n1", through="n1"),
+        Retire(("n1",)),
+        Kill(("n2",)),
+        Join(node="n4", through="n2"),
+        Settle(),
+        Join(node="n4", through="n2"),
+        Settle(),
+    )
+    schedule = Schedule(name="heirs", namespace="heirs", configuration=alone, steps=steps)
+    history = world.carry_out(schedule, tmp_path / "h.jsonl")
+    assert [event.code for event in of(history, ChangeDone)] == ["OK", "OK", "UNAVAILABLE", "OK"]
+    assert len(of(history, Converged)) == 2
+    assert breaches(history) == {}
+
+
 def test_a_dead_node_is_removed(world: LiveWorld, tmp_path: Path) -> None:
     """Nobody starts it again or waits for it; others cannot be removed below N hosts, and a stranger not at all."""
     steps: tuple[Step, ...] = (

@@ -343,3 +343,10 @@ def test_without_a_look_inside_answers_decide() -> None:
     assert converged.by == "reads"
     assert sorted(set(final_readers(history))) == ["n3", "n4"]
     assert [event.node for event in of(history, NodeDown)] == ["n2"]
+
+
+def test_a_joiner_gossips_first_with_those_that_are_members_when_it_is_started() -> None:
+    """Those of the configuration may all be gone; the configuration of the others stays what it was."""
+    board = Board()
+    carried_out(board, Leave(node="n1"), Leave(node="n3"), Retire(("n1", "n3")), Join(node="n4"), Settle())
+    assert board.seeds == {"n1": ("n1", "n2"), "n2": ("n1", "n2"), "n3": ("n1", "n2"), "n4": ("n2",)}

@@ -35,6 +35,8 @@ class Board:
         """The codes after which a change has taken effect."""
         self.asked: list[tuple[str, str, str]] = []
         """(whom, kind, node) of every change."""
+        self.seeds: dict[str, tuple[str, ...]] = {}
+        """Node → whom it was told to gossip with first, at its last start."""
 
     def describe(self, config: NodeConfig) -> node_pb2.DescribeResponse:
         """See Kit."""
@@ -56,6 +58,7 @@ class Board:
         for member in config.members:
             if not self.asked:
                 self.members.setdefault(member.node_id, (member.weight, member.host or member.node_id))
+        self.seeds[config.node_id] = tuple(config.seeds)
         return Toy(self, config, surroundings)
 
     def change(self, whom: str, kind: str, node: str, weight: int = 0, host: str = "") -> str:

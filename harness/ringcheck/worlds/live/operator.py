@@ -33,6 +33,7 @@ class Operator:
         if "membership" not in self._cluster.profiles:
             return self._note(NOT_ASKED)
         if isinstance(step, Join) and self._roster.start(step.node):
+            self._cluster.nodes[step.node].introduce(self._roster.seeds(step.node))
             await self._disturbance.restart([step.node])
         change = self._roster.change(step, self._chronicle.now(), self._cluster.runs)
         if change is None:

@@ -35,6 +35,7 @@ class Operator:
         if "membership" not in self._cluster.profiles:
             return self._note(NOT_ASKED)
         if isinstance(step, Join) and self._roster.start(step.node):
+            self._cluster.introduce(step.node, self._roster.seeds(step.node))
             self._start(step.node)
         nodes = self._cluster.nodes
         change = self._roster.change(step, self._chronicle.now(), lambda name: nodes[name].run is not None)
