@@ -19,6 +19,12 @@ class Disk:
         self._copy = folder.with_name(f"{folder.name}.copy")
         self.has_copy = False
         """Whether there is a copy to roll back to."""
+        self._copied_at = 0.0
+
+    @property
+    def copy_age_s(self) -> float:
+        """How old the copy is, in seconds, from when copying began."""
+        return time.monotonic() - self._copied_at
 
     async def back_up(self) -> float:
         """Copy what is there now; returns for how many seconds the process was stopped meanwhile, if it runs.
@@ -33,7 +39,7 @@ class Disk:
                 raise ProcessError(f"The disk of a process that goes on cannot be copied: {stopped.detail}.")
         try:
             await self._ask("copy", source=self._folder, target=self._copy)
-            self.has_copy = True
+            self.has_copy, self._copied_at = True, began
         finally:
             if running:
                 await self._process.resume()

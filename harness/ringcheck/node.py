@@ -223,6 +223,7 @@ def node_config(
         request_timeout_ms=configuration.request_timeout_ms,
         detection_deadline_ms=configuration.detection_deadline_ms,
         convergence_deadline_ms=configuration.convergence_deadline_ms,
+        tombstone_lifetime_ms=configuration.tombstone_lifetime_ms,
         seed=configuration.seed,
         address_book=address_book,
     )

@@ -43,6 +43,7 @@ class Configuration(msgspec.Struct, frozen=True, kw_only=True):
     request_timeout_ms: int = 2_000
     detection_deadline_ms: int = 1_000
     convergence_deadline_ms: int = 10_000
+    tombstone_lifetime_ms: int = 0
     seed: int = 0
     mixed: bool = False
 

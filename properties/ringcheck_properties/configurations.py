@@ -16,6 +16,9 @@ GOSSIP_MS = (100, 200, 500, 1_000)
 REPLICA_MS = (50, 100, 250)
 REQUEST_MS = (1_000, 2_000, 4_000)
 """A request waits for a replica, for stand-ins, for disks and for the way: ten times the least of it, and more."""
+TOMBSTONES_MS = (0, 0, 0, 0, 0, 0, 6_000, 10_000)
+"""Mostly kept for ever. Else for longer than a request and the latest message take together, and for so short a time
+that a schedule outlives it."""
 PARTITIONS = (1, 2, 4, 16, 64)
 FEW_PARTITIONS = (1, 2, 4, 8, 16)
 """Where they move: each that does is messages and events of its own."""
@@ -52,6 +55,7 @@ def configurations(draw: st.DrawFn, *, changing: bool = False) -> Configuration:
         request_timeout_ms=request,
         detection_deadline_ms=detection_ms(gossip, replica),
         convergence_deadline_ms=convergence + changing * ROUNDS_TO_MOVE * handoff,
+        tombstone_lifetime_ms=pick(draw, TOMBSTONES_MS),
     )
 
 

@@ -20,6 +20,9 @@ SETTLE_S = 2.5
 RESTART_S = 0.3
 """What the start of one node takes; starting is work, so several take longer."""
 
+LIFETIMES = 2.0
+"""So many of a tombstone, and a little more, pass until a node that does not trust its clock reaps it."""
+
 STUCK_S = 1.0
 """What it takes, on average, to wait for operations while something is broken."""
 
@@ -95,6 +98,12 @@ class Draft:
     def may_destroy(self, node: str) -> bool:
         """Whether one more lost disk is within the contract: fewer than W nodes between two convergences."""
         return len(self.destroyed | {node}) < self.configuration.w
+
+    @property
+    def outliving_s(self) -> float:
+        """How long it takes until a tombstone is gone; 0 = it is there for ever."""
+        lifetime_s = self.configuration.tombstone_lifetime_ms / 1000
+        return lifetime_s and LIFETIMES * lifetime_s + SETTLE_S
 
     @property
     def stayers(self) -> tuple[str, ...]:

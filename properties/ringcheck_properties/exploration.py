@@ -15,7 +15,7 @@ from hypothesis.database import DirectoryBasedExampleDatabase
 from hypothesis.stateful import run_state_machine_as_test
 
 from ringcheck.schedule import Schedule, Size
-from ringcheck_properties import hardships, upheavals
+from ringcheck_properties import burials, hardships, upheavals
 from ringcheck_properties.configurations import configurations
 from ringcheck_properties.draft import Draft
 from ringcheck_properties.machine import CarryOut, ScheduleMachine, as_rule
@@ -80,7 +80,9 @@ def hard_drafts(draw: st.DrawFn, *, changing: bool = False) -> Draft:
         budget=BUDGET_S,
         changing=changes,
     )
-    openings = upheavals.OPENINGS if draft.changing else hardships.OPENINGS
+    openings: tuple[Move, ...] = upheavals.OPENINGS if draft.changing else hardships.OPENINGS
+    if draft.outliving_s and draw(coins):
+        openings = burials.OPENINGS
     offered = tuple(move for move in openings if move.offered(draft))
     if offered and bool(draw(up_to(OPENED_UNLESS_ONE_IN))):
         tell(pick(draw, offered), draw, draft)
@@ -115,6 +117,9 @@ class ExploringMachine(ScheduleMachine):
     fall_back = as_rule(hardships.FALL_BACK)
     echo = as_rule(hardships.ECHO)
     rewrite = as_rule(hardships.REWRITE)
+    outlive = as_rule(burials.OUTLIVE)
+    entomb = as_rule(burials.ENTOMB)
+    bury = as_rule(burials.BURY)
 
 
 class ChangingMachine(ExploringMachine):

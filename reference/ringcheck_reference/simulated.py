@@ -54,6 +54,7 @@ from ringcheck_reference.core.messages import (
     PersistFailed,
     Ping,
     Read,
+    Reap,
     Release,
     Replicate,
     RootsQuery,
@@ -77,6 +78,7 @@ KINDS: Final[Mapping[type, str]] = {
     Gossip: "gossip",
     Release: "release",
     Holding: "holding",
+    Reap: "reap",
 }
 CAUSES: Final[Mapping[Cause, str]] = {
     Cause.UNSPECIFIED: "write",

@@ -69,6 +69,7 @@ def test_a_disk_is_copied_put_back_and_lost(tmp_path: Path) -> None:
         (data / "deep" / "old").write_text("2")
         (data / "new").write_text("2")
         assert disk.has_copy
+        assert 0.0 < disk.copy_age_s < DEADLINE_S
         await disk.roll_back()
         assert contents(data) == {"deep/old": "1"}
         assert not disk.has_copy

@@ -13,6 +13,8 @@ from dynamo_node.v1 import (
     config_pb2,
     inspect_pb2,
     inspect_pb2_grpc,
+    key_value_pb2,
+    key_value_pb2_grpc,
     membership_pb2,
     membership_pb2_grpc,
     node_pb2,
@@ -44,9 +46,13 @@ class FakeNode:
     looks: list[tuple[bytes, list[int], list[str]]] = field(default_factory=list)
     """View, unconfirmed partitions and leavers that it shows at the next looks, one each, before it stays as it is."""
     refuses: tuple[grpc.StatusCode, str] | None = None
-    """How it answers changes."""
+    """How it answers changes and writes."""
     changes: list[Any] = field(default_factory=list)
     """The requests for changes that it got."""
+    values: dict[bytes, list[bytes]] = field(default_factory=dict)
+    """What a Get finds; its context is the word "seen" and the number of values."""
+    writes: list[Any] = field(default_factory=list)
+    """The requests for writes that it got."""
     address: str = ""
     server: Any = None
 
@@ -54,6 +60,7 @@ class FakeNode:
         """Serve on a port of its own."""
         self.server = grpc.server(ThreadPoolExecutor(4))
         node_pb2_grpc.add_NodeServicer_to_server(_Node(self), self.server)
+        key_value_pb2_grpc.add_KeyValueServicer_to_server(_KeyValue(self), self.server)
         if "ring" in self.profiles:
             ring_pb2_grpc.add_RingServicer_to_server(_Ring(self), self.server)
         if "inspect" in self.profiles:
@@ -91,6 +98,25 @@ class _Node(_Service, node_pb2_grpc.NodeServicer):
             partition_count=PARTITIONS,
             request_timeout_ms=1000,
         )
+
+
+class _KeyValue(_Service, key_value_pb2_grpc.KeyValueServicer):
+    def Get(self, request: Any, context: Any) -> key_value_pb2.GetResponse:  # noqa: N802
+        found = self.node.values.get(request.key, [])
+        return key_value_pb2.GetResponse(values=found, context=b"seen%d" % len(found) if found else b"")
+
+    def Put(self, request: Any, context: Any) -> key_value_pb2.PutResponse:  # noqa: N802
+        self._write(request, context)
+        return key_value_pb2.PutResponse(context=b"new")
+
+    def Delete(self, request: Any, context: Any) -> key_value_pb2.DeleteResponse:  # noqa: N802
+        self._write(request, context)
+        return key_value_pb2.DeleteResponse()
+
+    def _write(self, request: Any, context: Any) -> None:
+        self.node.writes.append(request)
+        if self.node.refuses:
+            context.abort(*self.node.refuses)
 
 
 class _Ring(_Service, ring_pb2_grpc.RingServicer):

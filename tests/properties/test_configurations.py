@@ -36,4 +36,6 @@ def test_all_kinds_are_drawn() -> None:
     assert any(each.weights for each in found)
     assert any(each.hosts for each in found)
     assert {each.anti_entropy_interval_ms for each in found} >= {100, 10_000}
+    reaping = sum(each.tombstone_lifetime_ms > 0 for each in found)
+    assert SEEDS / 10 < reaping < SEEDS / 2
     assert len({each.partition_count for each in found}) > 3

@@ -57,6 +57,8 @@ configs = st.builds(
     seed=st.integers(0, 2**64 - 1),
     address_book=st.dictionaries(text, text, max_size=3),
     metrics_address=text,
+    max_in_flight=u32,
+    tombstone_lifetime_ms=st.integers(0, 2**64 - 1),
 )
 
 
@@ -79,7 +81,7 @@ def test_the_strategy_draws_every_field() -> None:
         "node_id", "listen_address", "data_directory", "n", "r", "w", "partition_count", "members", "seeds",
         "gossip_interval_ms", "handoff_interval_ms", "anti_entropy_interval_ms", "replica_timeout_ms",
         "request_timeout_ms", "detection_deadline_ms", "convergence_deadline_ms", "limits", "seed", "address_book",
-        "metrics_address",
+        "metrics_address", "max_in_flight", "tombstone_lifetime_ms",
     }  # fmt: skip
     assert drawn == set(config_pb2.NodeConfig.DESCRIPTOR.fields_by_name)
 

@@ -1,4 +1,4 @@
-"""What `ringcheck cluster` does with a running cluster: status, ring, hints, trees; join, leave, remove."""
+"""What `ringcheck cluster` does with a running cluster: looks at it, reads and writes keys, changes its members."""
 
 import asyncio
 import functools
@@ -17,12 +17,22 @@ from ringcheck.operating.book import USUAL, Place, read_places
 from ringcheck.operating.changes import Change, ChangeReport, carry_out, follow
 from ringcheck.operating.contacts import Contacts
 from ringcheck.operating.hints import read_hints
-from ringcheck.operating.keys import given
+from ringcheck.operating.keys import given, shown
 from ringcheck.operating.ring import read_key, read_ring
 from ringcheck.operating.status import read_status
 from ringcheck.operating.trees import read_trees
+from ringcheck.operating.values import delete_value, get_value, put_value
 from ringcheck.outcome import BROKE, CONFORMS, INCONCLUSIVE
-from ringcheck.reports.cluster import conclusion, print_hints, print_key, print_ring, print_status, print_trees
+from ringcheck.reports.cluster import (
+    conclusion,
+    print_hints,
+    print_key,
+    print_ring,
+    print_status,
+    print_trees,
+    print_value,
+    print_written,
+)
 from ringcheck.reports.console import make_console
 
 VARIABLE = "RINGCHECK_NODE"
@@ -155,8 +165,64 @@ def remove(asked: Asked, node_id: str, wait: bool, timeout: float | None) -> int
     return _change(asked, Change("remove", node_id), wait, timeout)
 
 
-SUBCOMMANDS = (status, ring, join, leave, remove, hints, trees)
+@click.command("get")
+@asking
+@click.argument("key", metavar="KEY")
+def get(asked: Asked, key: str) -> int:
+    """Read KEY at the first of its nodes that can be reached; 0x… stands for bytes that are no text."""
+    raw = given(key)
+    report = _with_contacts(asked, lambda contacts: get_value(contacts, raw))
+    _print_json(report) if asked.as_json else print_value(make_console(), report)
+    return CONFORMS
+
+
+def writing(function: Command) -> Callable[..., int]:
+    """The options of a write, besides those of `asking`."""
+    option = click.option(
+        "--context",
+        metavar="HEX",
+        help="What to supersede, as get tells it; if not given, what a Get finds just before.",
+    )
+    return asking(option(function))
+
+
+@click.command("put")
+@writing
+@click.option("--blind", is_flag=True, help="Supersede nothing: what is there stays as a sibling.")
+@click.argument("key", metavar="KEY")
+@click.argument("value", metavar="VALUE")
+def put(asked: Asked, key: str, value: str, context: str | None, blind: bool) -> int:
+    """Write VALUE in the place of what KEY has; 0x… stands for bytes that are no text, in both."""
+    if blind and context is not None:
+        raise UsageError("--blind and --context contradict each other; give one of them.")
+    raw, data, seen = given(key), given(value), b"" if blind else _context(context)
+    report = _with_contacts(asked, lambda contacts: put_value(contacts, raw, data, seen))
+    _print_json(report) if asked.as_json else print_written(make_console(), report)
+    return CONFORMS
+
+
+@click.command("delete")
+@writing
+@click.argument("key", metavar="KEY")
+def delete(asked: Asked, key: str, context: str | None) -> int:
+    """Delete what KEY has; a value that is put meanwhile stays."""
+    raw, seen = given(key), _context(context)
+    report = _with_contacts(asked, lambda contacts: delete_value(contacts, raw, seen))
+    if report is None:
+        raise UsageError(f"The key {shown(raw)} has no value, so there is nothing to delete.")
+    _print_json(report) if asked.as_json else print_written(make_console(), report)
+    return CONFORMS
+
+
+SUBCOMMANDS = (status, ring, get, put, delete, join, leave, remove, hints, trees)
 """In the order in which help lists them."""
+
+
+def _context(text: str | None) -> bytes | None:
+    try:
+        return None if text is None else bytes.fromhex(text)
+    except ValueError:
+        raise UsageError(f"The context {text!r} is not in hexadecimal digits; give one as get tells it.") from None
 
 
 def _change(asked: Asked, change: Change, wait: bool, timeout: float | None) -> int:

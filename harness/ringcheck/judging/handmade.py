@@ -366,6 +366,7 @@ class Handmade:
             request_timeout_ms=asked.request_timeout_ms,
             detection_deadline_ms=asked.detection_deadline_ms,
             convergence_deadline_ms=asked.convergence_deadline_ms,
+            tombstone_lifetime_ms=asked.tombstone_lifetime_ms,
         )
 
 

@@ -1,5 +1,6 @@
 """HND-01, HND-02, HND-03: hints that were seen pending, and what became of them."""
 
+import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
@@ -10,6 +11,7 @@ from ringcheck.judging.run import Run
 from ringcheck.judging.settlements import Settlement
 from ringcheck.judging.statements import Held, Statement, Unclear
 from ringcheck.judging.verdict import Breach
+from ringcheck.lifetime import lifetime_s
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,16 +115,18 @@ def _delivered(run: Run, settlement: Settlement, hints: Sequence[Pending]) -> It
         yield from (Unclear(each, "the cluster did not converge") for each in ("HND-01", "HND-03") if hints)
         return
     yield Held("HND-01", len(hints))
-    yield from (_arrived(last, hint) for hint in hints)
+    yield from (_arrived(run, last, hint) for hint in hints)
 
 
-def _arrived(last: Observation, hint: Pending) -> Statement:
+def _arrived(run: Run, last: Observation, hint: Pending) -> Statement:
     """HND-03: what the target's own replica holds, compared with the other owners'."""
     own = entry_state(last, hint.target, hint.key) if hint.target in last.nodes else None
     others = [owner for owner in owners_of(last, last.partitions.get(hint.key, -1)) if owner != hint.target]
     states = {entry_state(last, owner, hint.key) for owner in others}
     if own is not None and states <= {own}:
         return Held("HND-03")
+    if own is None and states <= {None} and lifetime_s(run.descriptions.values()) < math.inf:
+        return Unclear("HND-03", "what was handed off had been deleted, and may have been reaped since")
     what = "nothing of it" if own is None else "another state than the other owners"
     return Breach(
         requirement="HND-03",

@@ -1,5 +1,6 @@
 """HND-04: what was kept for a node that has left, the new owners have."""
 
+import math
 from collections.abc import Iterator, Mapping
 
 from ringcheck.history import HintSeen, Observation
@@ -11,6 +12,7 @@ from ringcheck.judging.settlements import Settlement
 from ringcheck.judging.statements import Held, Statement
 from ringcheck.judging.verdict import Breach
 from ringcheck.judging.views import MembershipChange
+from ringcheck.lifetime import lifetime_s
 
 
 def judge_inheritance(run: Run) -> Iterator[Statement]:
@@ -58,6 +60,9 @@ def _inherited(run: Run, last: Observation, holder: str, seen: Observation, hint
     key = hint.entry.key
     owners = owners_of(last, last.partitions.get(key, -1))
     held = _values(last, key)
+    if lifetime_s(run.descriptions.values()) < math.inf:
+        # What is superseded may have been reaped, with all that was left of its key.
+        held = {name: values or () for name, values in held.items()}
     lacking = [owner for owner in owners if _lacks(run.keys.get(key), hint.entry.values, held[owner])]
     if owners and not lacking:
         return Held("HND-04")

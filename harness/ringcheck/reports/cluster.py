@@ -11,6 +11,7 @@ from ringcheck.operating.hints import HintsReport
 from ringcheck.operating.ring import KeyReport, RingReport
 from ringcheck.operating.status import COUNTERS, NodeStatus, StatusReport
 from ringcheck.operating.trees import Difference, Tree, TreesReport
+from ringcheck.operating.values import ValueReport, WriteReport
 from ringcheck.reports.columns import print_rows
 from ringcheck.reports.printable import printable
 
@@ -64,6 +65,22 @@ def print_key(console: Console, report: KeyReport) -> None:
         for place, node in enumerate(report.preference_list, start=1)
     ]
     print_rows(console, ("place", "node", "as"), rows)
+
+
+def print_value(console: Console, report: ValueReport) -> None:
+    """A row a sibling, then the context."""
+    many = words.times(len(report.values), "value") if report.values else "no value"
+    _say(console, f"{words.value(report.key)} has {many}, by {report.node}{':' if report.values else '.'}", space=False)
+    if report.values:
+        print_rows(console, ("value",), [[each] for each in report.values])
+    _say(console, f"context {report.context or 'empty'}")
+
+
+def print_written(console: Console, report: WriteReport) -> None:
+    """Who acknowledged it, and the context of what was put."""
+    _say(console, f"{report.node} has acknowledged it.", space=False)
+    if report.context:
+        _say(console, f"context {report.context}", space=False)
 
 
 def print_hints(console: Console, report: HintsReport) -> None:

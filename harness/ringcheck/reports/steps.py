@@ -55,6 +55,8 @@ def tell_configuration(configuration: Configuration) -> Iterator[str]:
         f"time-outs: a replica {_ms(it.replica_timeout_ms)}, a request {_ms(it.request_timeout_ms)}; deadlines: "
         f"detection {_ms(it.detection_deadline_ms)}, convergence {_ms(it.convergence_deadline_ms)}"
     )
+    if it.tombstone_lifetime_ms:
+        yield f"tombstones may be reaped after {_ms(it.tombstone_lifetime_ms)}"
 
 
 def tell_steps(schedule: Schedule) -> Iterator[str]:

@@ -40,6 +40,7 @@ class Disk:
         self._promise = promise
         self._rows: Rows = {}
         self._copy: Rows | None = None
+        self._copied_at = 0.0
         self._waiting: deque[Batch] = deque()
         self._free_at = 0.0
         self._written = 0
@@ -82,11 +83,21 @@ class Disk:
     def back_up(self) -> None:
         """Copy what is there."""
         self._copy = dict(self._rows)
+        self._copied_at = self._scheduler.now
 
     @property
     def has_copy(self) -> bool:
         """Whether there is a copy to roll back to."""
         return self._copy is not None
+
+    @property
+    def copy_age_s(self) -> float:
+        """How old the copy is, in seconds."""
+        return self._scheduler.now - self._copied_at
+
+    def forget_copy(self) -> None:
+        """The copy is of a time that is not to come back."""
+        self._copy = None
 
     def roll_back(self) -> None:
         """Put the last copy in its place, once. For a node that is down."""

@@ -120,8 +120,9 @@ class Exchange(Conversation):
         ours = dict(self._desk.replica.tree(query.partition).leaves(query.buckets))
         theirs = {leaf.key: leaf.hash for leaf in body.leaves}
         for key in self._worth_reading(ours, theirs):
-            # A key of another partition may be none of ours: we hold replicas of our own partitions only.
-            if ours.get(key) != theirs.get(key) and self._desk.ring.partition(key) == query.partition:
+            if ours.get(key) == theirs.get(key) or self._desk.ring.partition(key) != query.partition:
+                continue  # A key of another partition may be none of ours: we hold replicas of our own partitions only.
+            if not self._desk.rest.is_parting(key, (ours.get(key), theirs.get(key)), self._desk.now):
                 self._keys.append(key)
 
     def _worth_reading(self, ours: Iterable[bytes], theirs: Iterable[bytes]) -> list[bytes]:
@@ -141,7 +142,7 @@ class Exchange(Conversation):
         """Read some differing keys at a time; end when nothing is under way."""
         if self.closed:
             return
-        while self._keys and self._reads < MAX_KEYS_IN_FLIGHT:
+        while self._keys and self._reads < self._desk.admitted(MAX_KEYS_IN_FLIGHT):
             self._reads += 1
             self._ask(Read(self._keys.popleft()))
         if not self._queries and not self._merges:

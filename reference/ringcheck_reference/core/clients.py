@@ -44,6 +44,8 @@ class Clients:
 
     def get(self, call: CallId, request: ClientGet) -> None:
         """Read at this node."""
+        if self._is_refused(call):
+            return
         try:
             check_key(self._desk.config, request.key)
             r = check_quorum(self._desk.config, "r", request.r, self._desk.config.r)
@@ -54,6 +56,8 @@ class Clients:
 
     def write(self, call: CallId, request: ClientPut | ClientDelete) -> None:
         """Write at the coordinator, wherever that is."""
+        if self._is_refused(call):
+            return
         value = request.value if isinstance(request, ClientPut) else None
         try:
             w = check_quorum(self._desk.config, "w", request.w, self._desk.config.w)
@@ -88,10 +92,24 @@ class Clients:
         self._remember(ticket)
 
         def finish(outcome: Outcome) -> None:
+            self._desk.admission.end(ticket, self._desk.now)
             self._forwards[ticket] = outcome
             self._desk.answer(caller, request, outcome)
 
-        self._coordinate(write, finish)
+        if self._desk.admission.begin(ticket, self._desk.now):
+            self._coordinate(write, finish)
+        else:
+            finish(Outcome(Code.RESOURCE_EXHAUSTED, self._too_many()))
+
+    def _is_refused(self, call: CallId) -> bool:
+        """More at a time than the node takes on would make all of them late; so this one is answered at once."""
+        is_taken = self._desk.admission.begin(call, self._desk.now)
+        if not is_taken:
+            self._desk.reply(call, Failure(Code.RESOURCE_EXHAUSTED, self._too_many()))
+        return not is_taken
+
+    def _too_many(self) -> str:
+        return f"{self._desk.own} has {self._desk.config.max_in_flight} requests under way, its limit; try again later"
 
     def _coordinate(self, write: Forward, finish: Callable[[Outcome], None]) -> None:
         try:

@@ -1,6 +1,9 @@
 """What a core must know of its surroundings. Times are in seconds; the shell has checked every value."""
 
 from dataclasses import dataclass
+from typing import Final
+
+MAX_IN_FLIGHT: Final = 512
 
 NodeId = str
 """Id of a member."""
@@ -46,7 +49,11 @@ class CoreConfig:
     anti_entropy_interval: float = 0.5
     replica_timeout: float = 0.25
     request_timeout: float = 2.0
+    tombstone_lifetime: float = 0.0
+    """How old a tombstone is at least when it is reaped; 0 = it never is."""
     limits: Limits = Limits()
+    max_in_flight: int = MAX_IN_FLIGHT
+    """Most requests of clients, and of peers for theirs, that the node has under way."""
     seeds: tuple[NodeId, ...] = ()
     """Whom to gossip with whatever the view says."""
 

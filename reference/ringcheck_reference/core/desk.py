@@ -4,6 +4,7 @@ import heapq
 from collections.abc import Callable
 from typing import Final
 
+from .admission import Admission
 from .config import CoreConfig
 from .conversation import Conversation
 from .counters import Counters
@@ -26,6 +27,7 @@ from .messages import (
 from .peers import Peers
 from .placement import Placement
 from .replica import OwnReplica
+from .rest import Rest
 from .standing import Standing
 from .values import value
 from .versions import State
@@ -66,10 +68,12 @@ class Desk:
         self.replica = replica
         self.hints = hints
         self.incarnation = incarnation
+        self.rest = Rest(config.tombstone_lifetime)
         self.peers = Peers(config.node_id, standing.peers(), standing.ring)
         self.lingers = False
         """Whether any peer is one only until it has answered."""
         self.counters = Counters()
+        self.admission = Admission(config.max_in_flight)
         self.now = 0.0
         self.effects: list[Effect] = []
         self._next_request = FIRST_REQUEST_ID
@@ -112,7 +116,12 @@ class Desk:
 
     def reply(self, call: CallId, result: Result) -> None:
         """End a client's call."""
+        self.admission.end(call, self.now)
         self.effects.append(Reply(call, result))
+
+    def admitted(self, most: int) -> int:
+        """How many background requests, of `most`, a conversation may have under way by now: at least one."""
+        return self.admission.share(most, self.now)
 
     def deliver(self, sender: NodeId, answer: PeerAnswer) -> None:
         """Hand an answer to who asked. A repeated one, or one from somebody else, finds nobody."""
@@ -192,6 +201,7 @@ class Desk:
 
     def put_replica(self, key: bytes, merged: State, conversation: Conversation | None = None) -> int:
         """Let the own replica hold what its latest state has been merged into; a tombstone is a state like any."""
+        self.rest.disturb_key(key, merged, self.now)
         token = self._persist(PutReplica(key, encode_state(merged)), _Staged(key, None, conversation))
         self.replica.stage(token, key, merged)
         return token
@@ -210,6 +220,7 @@ class Desk:
         """Drop the hint if it is still what was delivered: what was merged into it since is not there yet."""
         if self.hints.latest((target, key)) != delivered:
             return
+        self.rest.disturb_key(key, State.EMPTY, self.now)
         token = self._persist(DropHint(target, key, encode_state(delivered)), _Staged(key, target, None))
         self.hints.stage(token, (target, key), State.EMPTY)
 
@@ -217,6 +228,7 @@ class Desk:
         """Drop a copy if it is still what the owners have confirmed that they hold."""
         if self.replica.latest(key) != confirmed or self.replica.durable(key) != confirmed:
             return
+        self.rest.disturb_key(key, State.EMPTY, self.now)
         token = self._persist(DropReplica(key, encode_state(confirmed)), _Staged(key, None, None))
         self.replica.stage(token, key, State.EMPTY)
 

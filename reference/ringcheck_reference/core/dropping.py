@@ -153,7 +153,7 @@ class DroppingRound(Conversation):
             placed = self._desk.standing.placement(number)
             if number in self._running or not self.may_drop(placed):
                 continue
-            copies = list(islice(self._copies(placed, astray.get(number, ())), MAX_COPIES))
+            copies = list(islice(self._copies(placed, astray.get(number, ())), self._desk.admitted(MAX_COPIES)))
             if copies:
                 self._running[number] = Dropping(self._desk, self._membership, placed, copies)
                 self._running[number].start()

@@ -56,7 +56,7 @@ class Forwarding(Conversation):
     def on_answer(self, _request: int, sender: NodeId, body: AnswerBody) -> None:
         """Pass the outcome on. Only the coordinator knows that a write never takes effect; a Refusal is no proof."""
         if isinstance(body, Outcome):
-            if body.code == Code.OK or body.code in DEFINITE:
+            if body.code in (Code.OK, Code.RESOURCE_EXHAUSTED) or body.code in DEFINITE:
                 self._end(body)
             else:
                 self._end(Outcome(Code.UNAVAILABLE, body.message))

@@ -12,7 +12,7 @@ from .messages import AnswerBody, Cause, NodeId, Replicate, Stored
 from .versions import State
 
 MAX_IN_FLIGHT = 16
-"""Hints on their way to one target at a time."""
+"""Hints on their way to one target at a time, if there is nothing more urgent to do."""
 
 
 class Handoff(Conversation):
@@ -57,7 +57,7 @@ class Handoff(Conversation):
 
     def _send_more(self) -> None:
         """Keep some hints in flight until all have been sent."""
-        while self._keys and len(self._sent) < MAX_IN_FLIGHT:
+        while self._keys and len(self._sent) < self._desk.admitted(MAX_IN_FLIGHT):
             key = self._keys.popleft()
             state = self._desk.hints.durable((self._target, key))
             if state:

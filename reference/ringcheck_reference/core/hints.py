@@ -48,6 +48,10 @@ class Hints(Overlay[HintKey]):
     def __bool__(self) -> bool:
         return bool(self._targets)
 
+    def holds(self, key: bytes) -> bool:
+        """Whether there is any hint of `key`, durable or on its way to the disk or from it."""
+        return key in self._targets or any(name == key for _, name in self._flights)
+
     def targets(self) -> list[NodeId]:
         """The home nodes for which hints are kept, sorted."""
         return sorted(self._sizes)

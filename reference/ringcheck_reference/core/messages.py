@@ -43,6 +43,7 @@ class Code(IntEnum):
     DEADLINE_EXCEEDED = 4
     NOT_FOUND = 5
     PERMISSION_DENIED = 7
+    RESOURCE_EXHAUSTED = 8
     FAILED_PRECONDITION = 9
     ABORTED = 10
     UNIMPLEMENTED = 12
@@ -228,6 +229,16 @@ class Holding:
     leaves: tuple[Leaf, ...]
 
 
+@value
+class Reap:
+    """Asks whether what these states remember may be forgotten; `agreed`: everybody has said so, do it."""
+
+    partition: int
+    changes_digest: bytes
+    leaves: tuple[Leaf, ...]
+    agreed: bool = False
+
+
 # Answers between nodes.
 
 
@@ -301,6 +312,13 @@ class Held:
 
 
 @value
+class Reaped:
+    """Agreed, or done, but for some leaves, by their places in the question."""
+
+    kept: tuple[int, ...] = ()
+
+
+@value
 class Refusal:
     """The request was not carried out; `code` is any number of google.rpc.Code but 0."""
 
@@ -308,8 +326,10 @@ class Refusal:
     message: str = ""
 
 
-RequestBody = Ping | Replicate | Read | Forward | Gossip | RootsQuery | NodesQuery | LeavesQuery | Release | Holding
-AnswerBody = Pong | Stored | Found | Outcome | Gossip | Roots | Nodes | Leaves | Released | Held | Refusal
+RequestBody = (
+    Ping | Replicate | Read | Forward | Gossip | RootsQuery | NodesQuery | LeavesQuery | Release | Holding | Reap
+)
+AnswerBody = Pong | Stored | Found | Outcome | Gossip | Roots | Nodes | Leaves | Released | Held | Reaped | Refusal
 
 
 @value

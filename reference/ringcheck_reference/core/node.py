@@ -37,19 +37,22 @@ from .messages import (
     PeerUp,
     Persisted,
     PersistFailed,
+    Reap,
     Refusal,
     Release,
     Replicate,
     Sender,
     Unsent,
 )
+from .reaping import ReapingRound
+from .reaping import answer as answer_reap
 from .replica import OwnReplica, ReplicaRows
 from .serving import serve
 from .standing import Standing
 from .storing import Storing
 from .transfer import Releasing, TransferRound
 from .view import View
-from .views import HintEntry, MembershipView, RingView, Scan, Status
+from .views import HintEntry, LoadView, MembershipView, RingView, Scan, Status
 from .writing import Mint
 
 Handler = Callable[[Any, Any], None]
@@ -154,6 +157,11 @@ class Node:
         """The counters since start."""
         return self._desk.counters.status(self._desk.hints.pending())
 
+    def load(self) -> LoadView:
+        """How busy the node is."""
+        admission = self._desk.admission
+        return LoadView(admission.in_flight, admission.refused, admission.slices(self._desk.now))
+
     def roots(self) -> tuple[tuple[int, bytes], ...]:
         """(partition, root) of every partition that the node owns or holds a key of, by partition."""
         owned = {number for number, owners in enumerate(self._desk.ring.owners) if self._desk.own in owners}
@@ -209,6 +217,8 @@ class Node:
                 self._clients.forwarded(caller, request.id, body)
         elif isinstance(body, Gossip):
             self._membership.answer(caller, request.id, body)
+        elif isinstance(body, Reap):
+            answer_reap(desk, caller, request.id, body, is_steady=self._membership.is_steady())
         elif isinstance(body, Release):
             Releasing(desk, caller, request.id, body).start()
         else:
@@ -261,6 +271,7 @@ class Node:
             self._start()
         elif self._due is not None:
             self._desk.peers.excuse(self._desk.now - self._due)
+            self._desk.rest.sleep(self._desk.now - self._due)
 
     def _start(self) -> None:
         """Probe at once; the rounds begin at moments of each node's own, so that a cluster does not beat in time."""
@@ -274,6 +285,9 @@ class Node:
         desk.wake(transfers, desk.now + self._chance.fraction() * config.handoff_interval)
         dropping = DroppingRound(desk, self._membership)
         desk.wake(dropping, desk.now + self._chance.fraction() * config.handoff_interval)
+        desk.rest.disturb(desk.now)
+        if desk.rest.needed:
+            desk.wake(ReapingRound(desk, self._membership), desk.now)
 
     def _leave(self) -> list[Effect]:
         desk = self._desk

@@ -15,6 +15,7 @@ from .conversation import Conversation
 from .desk import Desk
 from .effects import Failure, GetResult
 from .encoding import encode_context, encode_state
+from .merkle import leaf
 from .messages import AnswerBody, CallId, Cause, Code, Found, NodeId, Read, Released
 from .serving import read
 from .versions import State
@@ -237,8 +238,14 @@ class Reading(Conversation):
         """Home nodes only: a stand-in holds nothing of its own."""
         merged = self._merged()
         for node, state in self._replies.items():
-            if state != merged and node not in self._provisional and (node in self._homes or node in self._stands_for):
+            is_home = node not in self._provisional and (node in self._homes or node in self._stands_for)
+            if state != merged and is_home and not self._is_being_reaped(state, merged):
                 self._repair_home(node, merged)
+
+    def _is_being_reaped(self, state: State, merged: State) -> bool:
+        """Whether a home holds less because it has just forgotten it, as all are about to."""
+        leaves = [leaf(self._key, encode_state(each)) if each else None for each in (state, merged)]
+        return self._desk.rest.is_parting(self._key, leaves, self._desk.now)
 
     def _repair_home(self, home: NodeId, merged: State) -> None:
         self._desk.counters.read_repairs.add(len(self._key) + len(encode_state(merged)))

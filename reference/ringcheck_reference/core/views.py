@@ -31,6 +31,18 @@ class MembershipView:
 
 
 @dataclass(frozen=True, slots=True)
+class LoadView:
+    """How busy the node is."""
+
+    in_flight: int
+    """Requests of clients, and of peers for theirs, that it has taken on and not answered."""
+    refused: int
+    """Those that were too many, since start."""
+    slices: int
+    """How much background work it does beside them: 1 to 16."""
+
+
+@dataclass(frozen=True, slots=True)
 class Tally:
     """How often, and how many bytes of keys, values and causal metadata moved."""
 

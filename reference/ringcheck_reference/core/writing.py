@@ -31,12 +31,35 @@ class Mint:
     def __init__(self, actor: bytes) -> None:
         self.actor = actor
         self._issued: dict[bytes, int] = {}
+        self._actors: dict[bytes, bytes] = {}
+        """Who has issued them, where it is not `actor` itself."""
+        self._begun = 0
 
     def next_dot(self, key: bytes, seen: Context) -> Dot:
         """A dot of `key` that nobody has seen; also none of those in `seen`, however they came there."""
-        counter = max(self._issued.get(key, 0), seen.highest(self.actor)) + 1
+        actor = self._actors.get(key, self.actor)
+        counter = max(self._issued.get(key, 0), seen.highest(actor)) + 1
         self._issued[key] = counter
-        return Dot(self.actor, counter)
+        return Dot(actor, counter)
+
+    def mend_gap(self, key: bytes, seen: Context, *, knows_all: bool) -> None:
+        """Count `key` from 1 again, as a new actor, where its next dot would stand alone in contexts, and all after it.
+
+        So it does when dots before it are in no context any more, having been reaped, or never came into one, their
+        writes having failed. `knows_all`: what this node has issued would be in `seen`, if it were anywhere.
+        """
+        issued = self._issued.get(key, 0)
+        actor = self._actors.get(key, self.actor)
+        is_apart = any(dot.actor == actor for dot in seen.loose)
+        if is_apart or (knows_all and issued > seen.highest(actor)):
+            self._begun += 1
+            self._actors[key] = self.actor + self._begun.to_bytes(4, "big")
+            self._issued.pop(key, None)
+
+    def take_back(self, key: bytes, dot: Dot) -> None:
+        """The last dot of `key`, which nobody has been told, may be issued again."""
+        if self._issued.get(key) == dot.counter:
+            self._issued[key] -= 1
 
 
 class Writing(Conversation):
@@ -87,6 +110,7 @@ class Writing(Conversation):
         limit = self._desk.config.limits.max_siblings
         if self._value is not None and siblings > limit:
             reason = f"this Put would leave {siblings} siblings, the limit is {limit}; Get, and Put with its context"
+            self._mint.take_back(self._key, self._delta.versions[0].dot)
             self._finish(Outcome(Code.INVALID_ARGUMENT, reason))
             self.close()
             return
@@ -114,6 +138,7 @@ class Writing(Conversation):
         if self._value is None:
             return State.of((), self._context)
         seen = known.context.join(self._context)
+        self._mint.mend_gap(self._key, seen, knows_all=self._desk.own in self._homes)
         dot = self._mint.next_dot(self._key, seen)
         context = self.new_context(dot, known)
         self._result = encode_context(self._key, context)

@@ -8,7 +8,7 @@ from typing import Final
 from google.protobuf import json_format
 
 from dynamo_node.v1 import config_pb2, node_pb2
-from ringcheck_reference.core.config import CoreConfig, Limits, Member
+from ringcheck_reference.core.config import MAX_IN_FLIGHT, CoreConfig, Limits, Member
 
 _DEFAULT_DETECTION_DEADLINE_MS: Final = 1000
 _DEFAULT_CONVERGENCE_DEADLINE_MS: Final = 10_000
@@ -178,6 +178,7 @@ def _core_config(message: config_pb2.NodeConfig, members: tuple[Member, ...]) ->
         "anti_entropy_interval": message.anti_entropy_interval_ms,
         "replica_timeout": message.replica_timeout_ms,
         "request_timeout": message.request_timeout_ms,
+        "tombstone_lifetime": message.tombstone_lifetime_ms,
     }
     return CoreConfig(
         node_id=message.node_id,
@@ -187,6 +188,7 @@ def _core_config(message: config_pb2.NodeConfig, members: tuple[Member, ...]) ->
         w=message.w,
         partition_count=message.partition_count,
         limits=_limits(message.limits),
+        max_in_flight=message.max_in_flight or MAX_IN_FLIGHT,
         seeds=tuple(seed for seed in message.seeds if seed != message.node_id),
         # What is left out is 0 and keeps the core's default.
         **{name: value / 1000 for name, value in given_ms.items() if value},

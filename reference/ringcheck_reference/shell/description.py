@@ -47,5 +47,6 @@ def describe(core: CoreConfig, deadlines: Deadlines) -> node_pb2.DescribeRespons
         request_timeout_ms=round(core.request_timeout * 1000),
         detection_deadline_ms=deadlines.detection_ms,
         convergence_deadline_ms=deadlines.convergence_ms,
-        tombstone_lifetime_ms=0,
+        tombstone_lifetime_ms=round(core.tombstone_lifetime * 1000),
+        max_in_flight=core.max_in_flight,
     )

@@ -21,7 +21,7 @@ from prometheus_client.registry import Collector
 from dynamo_node.v1 import peer_pb2
 from ringcheck_reference.core.effects import Failure, Result
 from ringcheck_reference.core.node import Node
-from ringcheck_reference.core.views import MembershipView, RingView, Status, Tally
+from ringcheck_reference.core.views import LoadView, MembershipView, RingView, Status, Tally
 from ringcheck_reference.shell.runner import Call, Incoming, Outgoing, Runner
 from ringcheck_reference.shell.store import Store
 
@@ -45,6 +45,9 @@ class Watched(Protocol):
         """See Node."""
 
     def membership(self) -> MembershipView:
+        """See Node."""
+
+    def load(self) -> LoadView:
         """See Node."""
 
 
@@ -177,7 +180,9 @@ class CoreCollector(Collector):
     def collect(self) -> Iterator[Metric]:
         """One family for every counter, one for its bytes."""
         core = self._core
-        status, ring, membership = self._on_loop(lambda: (core.status(), core.ring(), core.membership()))
+        status, ring, membership, load = self._on_loop(
+            lambda: (core.status(), core.ring(), core.membership(), core.load())
+        )
         yield InfoMetricFamily(PREFIX, "Which node this is; it has another incarnation after each start.", self._info)
         for field in dataclasses.fields(status):
             tally: Tally = getattr(status, field.name)
@@ -193,8 +198,12 @@ class CoreCollector(Collector):
                 len(membership.unconfirmed),
             ),
             ("draining", "Leavers in its view that are not drained.", len(membership.draining)),
+            ("requests_in_flight", "Requests under way, those of peers for clients too.", load.in_flight),
+            ("background_slices", "Background work done beside them, from 1, the least, to 16.", load.slices),
         ):
             yield GaugeMetricFamily(f"{PREFIX}_{name}", about, value)
+        about = "Requests answered with RESOURCE_EXHAUSTED, since max_in_flight were under way."
+        yield CounterMetricFamily(f"{PREFIX}_refused_requests", about, load.refused)
 
     def describe(self) -> Iterator[Metric]:
         """Nothing in advance: a registry would collect instead, before there is a loop to ask."""

@@ -30,6 +30,8 @@ from ringcheck_reference.core.messages import (
     Ping,
     Pong,
     Read,
+    Reap,
+    Reaped,
     Refusal,
     Release,
     Released,
@@ -245,6 +247,15 @@ _WRITE_REQUEST: Final[dict[type, tuple[str, Callable[[Any], Any]]]] = {
             partition=body.partition, changes_digest=body.changes_digest, leaves=_leaves_to_wire(body.leaves)
         ),
     ),
+    Reap: (
+        "reap",
+        lambda body: peer_pb2.Reap(
+            partition=body.partition,
+            changes_digest=body.changes_digest,
+            leaves=_leaves_to_wire(body.leaves),
+            agreed=body.agreed,
+        ),
+    ),
 }
 
 _READ_REQUEST: Final[dict[str, Callable[[Any], RequestBody]]] = {
@@ -258,6 +269,9 @@ _READ_REQUEST: Final[dict[str, Callable[[Any], RequestBody]]] = {
     "gossip": _gossip_from_wire,
     "release": lambda message: Release(message.partition, message.changes_digest),
     "holding": lambda message: Holding(message.partition, message.changes_digest, _leaves_from_wire(message.leaves)),
+    "reap": lambda message: Reap(
+        message.partition, message.changes_digest, _leaves_from_wire(message.leaves), message.agreed
+    ),
 }
 
 _WRITE_ANSWER: Final[dict[type, tuple[str, Callable[[Any], Any]]]] = {
@@ -280,6 +294,7 @@ _WRITE_ANSWER: Final[dict[type, tuple[str, Callable[[Any], Any]]]] = {
         lambda body: peer_pb2.Released(partition=body.partition, leaves=_leaves_to_wire(body.leaves)),
     ),
     Held: ("held", lambda body: peer_pb2.Held(missing=body.missing)),
+    Reaped: ("reaped", lambda body: peer_pb2.Reaped(kept=body.kept)),
     Refusal: ("refusal", lambda body: peer_pb2.Refusal(code=body.code, message=body.message)),
 }
 
@@ -294,5 +309,6 @@ _READ_ANSWER: Final[dict[str, Callable[[Any], AnswerBody]]] = {
     "gossip": _gossip_from_wire,
     "released": lambda message: Released(message.partition, _leaves_from_wire(message.leaves)),
     "held": lambda message: Held(tuple(message.missing)),
+    "reaped": lambda message: Reaped(tuple(message.kept)),
     "refusal": _refusal_from_wire,
 }

@@ -583,6 +583,38 @@ def test_target_need_not_hold_what_its_disk_took_along() -> None:
     assert finding(judge(tale.history()), "HND-03") == SILENT
 
 
+@pytest.mark.parametrize("lifetime", [0, 6_000])
+def test_what_was_handed_off_may_have_been_reaped_since(lifetime: int) -> None:
+    """A target and the other owners may hold nothing of what had been deleted, where tombstones are reaped at all."""
+    tale = Handmade(configuration=Configuration(nodes=4, tombstone_lifetime_ms=lifetime))
+    tale.kill("n3")
+    tale.hints.add(("n4", "n3", "k"))
+    tale.delete(context=tale.put("a"))
+    tale.look(condition="hint")
+    tale.restart("n3")
+    tale.hints.clear()
+    tale.settle({"k": []})
+    found = finding(judge(tale.history()), "HND-03")
+    assert bool(found.breaches) == (lifetime == 0)
+    assert not found.held
+
+
+@pytest.mark.parametrize("lifetime", [0, 6_000])
+def test_who_inherits_what_was_deleted_may_have_reaped_it(lifetime: int) -> None:
+    """The new owners of what was kept for a node that is gone need not have a tombstone of it."""
+    profiles = ("describe", "inspect", "kv", "membership", "ring")
+    tale = Handmade(configuration=Configuration(nodes=5, tombstone_lifetime_ms=lifetime), profiles=profiles)
+    tale.kill("n3")
+    tale.delete(context=tale.put("a"))
+    tale.hints.add(("n5", "n3", "k"))
+    tale.look(condition="hint")
+    tale.remove("n3")
+    tale.hints.clear()
+    tale.settle({"k": []})
+    found = finding(judge(tale.history()), "HND-04")
+    assert bool(found.breaches) == (lifetime == 0)
+
+
 def test_late_messages_leave_a_convergence_unjudged() -> None:
     """While a message that a fault made late may be on its way, nothing is settled, and nothing is idle."""
     for delay_ms, judged in ((60_000, False), (1, True)):

@@ -99,6 +99,11 @@ def test_a_disk_is_rolled_back_to_its_copy_or_wiped() -> None:
     assert set(made.rows) == {"row0", "last"}
     assert not made.has_copy
     made.back_up()
+    scheduler.run_for(2.0)
+    assert made.copy_age_s == 2.0
+    made.forget_copy()
+    assert not made.has_copy
+    made.back_up()
     made.wipe()
     assert not made.rows
     assert not made.has_copy

@@ -25,6 +25,7 @@ from ringcheck.schedule import (
     Backup,
     Configuration,
     Elapse,
+    Get,
     Inject,
     Kill,
     Observe,
@@ -207,6 +208,17 @@ def test_disks_are_copied_put_back_and_lost(world: LiveWorld, tmp_path: Path) ->
         "n2": set(),
         "n3": set(),
     }
+
+
+def test_no_copy_older_than_a_tombstone_comes_back(world: LiveWorld, tmp_path: Path) -> None:
+    """What the target declares is kept to: an older copy of a disk is left where it is, and the node goes on."""
+    configuration = msgspec.structs.replace(EVERYWHERE, tombstone_lifetime_ms=50)
+    steps = (Backup(("n1",)), Elapse(seconds=0.06), RollBack(("n1",)), Get(id=1, node="n1", key="a"))
+    history = world.carry_out(plan("old-disk", *steps, configuration=configuration), tmp_path / "h.jsonl")
+    assert not [event for event in history.events if isinstance(event, DiskLost | NodeDown)]
+    notes = [event.text for event in history.events if isinstance(event, Note) and event.node == "n1"]
+    assert any(text.startswith("n1 keeps its disk: the copy of it is 0.") for text in notes), notes
+    assert {each.tombstone_lifetime_ms for each in history.header.nodes.values()} == {50}
 
 
 def test_a_copy_is_not_for_the_next_schedule(world: LiveWorld, tmp_path: Path) -> None:

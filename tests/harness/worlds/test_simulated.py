@@ -166,6 +166,20 @@ def test_disks_are_lost_and_rolled_back() -> None:
     assert set(looks[0].nodes) == {"n1", "n2"}
 
 
+def test_no_copy_older_than_a_tombstone_comes_back() -> None:
+    """What the target declares is kept to: a disk is put back within the lifetime, and left alone after it."""
+    steps = (Put(id=1, node="n1", key="a", value="one", w=3), Backup(("n1", "n2")), Elapse(seconds=4.0))
+    later = (RollBack(("n1",)), Restart(("n1",)), Elapse(seconds=2.0), RollBack(("n2",)), Settle())
+    history = carried_out(*steps, *later, tombstone_lifetime_ms=5_000)
+    assert {each.tombstone_lifetime_ms for each in history.header.nodes.values()} == {5_000}
+    assert [event.node for event in of(history, DiskLost)] == ["n1"]
+    assert [event.node for event in of(history, NodeDown)] == ["n1"]
+    [note] = [event.text for event in of(history, Note) if event.node == "n2"]
+    assert note.startswith("n2 keeps its disk: the copy of it is 6.")
+    # Who keeps tombstones for ever takes any copy back.
+    assert [event.node for event in of(carried_out(*steps, *later), DiskLost)] == ["n1", "n2"]
+
+
 def test_a_failing_disk_a_skewed_clock_and_lost_messages_are_borne() -> None:
     """All of them together, and all is well after the settle."""
     history = carried_out(

@@ -1,4 +1,4 @@
-"""Bugs about deletes: 5, 30."""
+"""Bugs about deletes: 5, 5R, 30."""
 
 from dataclasses import replace as with_changes
 from typing import Any
@@ -13,6 +13,8 @@ from ringcheck_reference.core.hints import Hints
 from ringcheck_reference.core.merkle import Tree
 from ringcheck_reference.core.messages import Cause
 from ringcheck_reference.core.overlay import Overlay
+from ringcheck_reference.core.reaping import Reaping as HonestReaping
+from ringcheck_reference.core.reaping import ReapingRound
 from ringcheck_reference.core.replica import OwnReplica
 from ringcheck_reference.core.storing import Storing
 from ringcheck_reference.core.versions import State
@@ -112,3 +114,32 @@ class Reaping(Conversation):
             token = desk._persist(PutReplica(key, NOTHING), _Staged(key, None, None))
             desk.replica.stage(token, key, State.EMPTY)
             self._mint._issued.pop(key, None)
+
+
+@bug("5R", "a new value vanishes when a tombstone arrives that the homes have reaped", "DUR-01")
+def homes_agree_alone() -> None:
+    """Homes reap a tombstone of its age among themselves; nobody asks stand-ins, and the key's dots begin anew.
+
+    As 5, but only where reaping is on, and when it is due.
+    """
+    mints: WeakKeyDictionary[Desk, Mint] = WeakKeyDictionary()
+
+    def init(clients: Clients, desk: Desk, mint: Mint) -> None:
+        mints[desk] = mint
+        honest_init(clients, desk, mint)
+
+    def asked(reaping: HonestReaping) -> list[str]:
+        desk = reaping._desk
+        return [owner for owner in desk.ring.owners_of(reaping._partition) if owner != desk.own]
+
+    def drop_replica(desk: Desk, key: bytes, confirmed: State) -> None:
+        honest_drop_replica(desk, key, confirmed)
+        if desk.own in desk.ring.homes(key):
+            mints[desk]._issued.pop(key, None)
+
+    honest_init = replace(Clients, "__init__", init)
+    honest_drop_replica = replace(Desk, "drop_replica", drop_replica)
+    replace(HonestReaping, "asked", asked)
+    replace(ReapingRound, "is_in_touch", lambda _round: True)
+    replace(Hints, "holds", lambda _hints, _key: False)
+    replace(Mint, "mend_gap", lambda _mint, _key, _seen, *, knows_all: None)  # noqa: ARG005 - as it is called

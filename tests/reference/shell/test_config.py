@@ -8,6 +8,7 @@ import pytest
 
 from ringcheck_reference.core.config import Limits
 from ringcheck_reference.shell.config import ConfigError, Settings, load
+from ringcheck_reference.shell.description import describe
 
 
 @pytest.fixture
@@ -42,6 +43,14 @@ def test_defaults_fill_in(good: dict[str, Any], tmp_path: Path) -> None:
     assert settings.deadlines.detection_ms == 1000
     assert settings.seed == 9
     assert settings.address_book == {"n2": "127.0.0.1:20002", "n3": "127.0.0.1:20003"}
+
+
+def test_tombstones_are_kept_for_ever_unless_it_says_otherwise(good: dict[str, Any], tmp_path: Path) -> None:
+    """What it says is what Describe declares."""
+    for given, declared in ((None, 0), ("6000", 6000)):
+        settings = load_json(tmp_path, good | ({"tombstoneLifetimeMs": given} if given else {}))
+        assert settings.core.tombstone_lifetime == declared / 1000
+        assert describe(settings.core, settings.deadlines).tombstone_lifetime_ms == declared
 
 
 def test_the_message_limit_follows_the_others(good: dict[str, Any], tmp_path: Path) -> None:

@@ -29,6 +29,8 @@ from ringcheck_reference.core.messages import (
     Ping,
     Pong,
     Read,
+    Reap,
+    Reaped,
     Refusal,
     Release,
     Released,
@@ -86,6 +88,7 @@ requests: st.SearchStrategy[RequestBody] = st.one_of(
     gossip,
     st.builds(Release, uint32, raw),
     st.builds(Holding, uint32, raw, leaves),
+    st.builds(Reap, uint32, raw, leaves, st.booleans()),
 )
 answers: st.SearchStrategy[AnswerBody] = st.one_of(
     st.builds(Pong, names, st.lists(names, max_size=3).map(tuple)),
@@ -98,6 +101,7 @@ answers: st.SearchStrategy[AnswerBody] = st.one_of(
     gossip,
     st.builds(Released, uint32, leaves),
     st.builds(Held, numbers),
+    st.builds(Reaped, numbers),
     st.builds(Refusal, st.integers(1, 16), names),
 )
 

@@ -1,0 +1,88 @@
+"""Which dots a coordinator makes: none twice, and none that would stand alone in contexts for good."""
+
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from ringcheck_reference.core.versions import Context, Dot
+from ringcheck_reference.core.writing import Mint
+
+KEY = b"key"
+
+
+def chained(mint: Mint, seen: Context, times: int) -> Context:
+    """The context after so many writes, each of which has seen all before it."""
+    for _ in range(times):
+        mint.mend_gap(KEY, seen, knows_all=True)
+        seen = seen.with_dot(mint.next_dot(KEY, seen))
+    return seen
+
+
+@settings(deadline=None)
+@given(st.lists(st.tuples(st.sampled_from(["write", "forget", "lose", "keep last"]), st.booleans()), max_size=30))
+def test_no_dot_is_made_twice_whatever_is_forgotten(steps: list[tuple[str, bool]]) -> None:
+    """Contexts may lose what they covered, and writes may come to nothing; dots go on being new."""
+    mint, seen, made = Mint(b"actor"), Context.EMPTY, set[Dot]()
+    for step, knows_all in steps:
+        if step == "forget":
+            seen = Context.EMPTY
+            continue
+        mint.mend_gap(KEY, seen, knows_all=knows_all)
+        dot = mint.next_dot(KEY, seen)
+        assert dot not in made
+        made.add(dot)
+        if step == "write":
+            seen = seen.with_dot(dot)
+        elif step == "keep last":
+            seen = Context.of(loose=[dot])
+
+
+def test_a_chain_of_writes_has_one_entry() -> None:
+    """However long it is."""
+    assert chained(Mint(b"actor"), Context.EMPTY, 50) == Context.of([Dot(b"actor", 50)])
+
+
+def test_what_was_reaped_is_counted_anew_by_another_actor() -> None:
+    """Dots after a gap would stand one by one in every context; a new actor has one entry."""
+    mint = Mint(b"actor")
+    chained(mint, Context.EMPTY, 5)
+    after = chained(mint, Context.EMPTY, 50)
+    assert len(after.vector) == 1
+    assert after.loose == ()
+    assert not any(dot.actor == b"actor" for dot in after.vector)
+
+
+def test_a_version_whose_past_was_reaped_costs_one_entry_more() -> None:
+    """Its own dot stands alone, and those of all later writes in one."""
+    mint = Mint(b"actor")
+    seen = chained(mint, Context.EMPTY, 5)
+    after = chained(mint, Context.of(loose=[Dot(b"actor", 5)]), 50)
+    assert seen.vector == (Dot(b"actor", 5),)
+    assert (len(after.vector), len(after.loose)) == (1, 1)
+
+
+def test_a_failed_write_costs_one_entry_and_not_one_for_each_later_write() -> None:
+    """Its number is burnt, since somebody may hold it."""
+    mint = Mint(b"actor")
+    seen = chained(mint, Context.EMPTY, 3)
+    mint.next_dot(KEY, seen)
+    after = chained(mint, seen, 50)
+    assert (len(after.vector), len(after.loose)) == (2, 0)
+
+
+def test_a_stand_in_that_does_not_know_all_goes_on_counting() -> None:
+    """Its hints are with their homes by now: no reason to begin anew."""
+    mint = Mint(b"actor")
+    for number in range(1, 4):
+        mint.mend_gap(KEY, Context.EMPTY, knows_all=False)
+        assert mint.next_dot(KEY, Context.EMPTY) == Dot(b"actor", number)
+
+
+def test_a_dot_that_nobody_was_told_is_issued_again() -> None:
+    """A Put that is refused for its siblings leaves no gap; one that is not the last stays issued."""
+    mint = Mint(b"actor")
+    first = mint.next_dot(KEY, Context.EMPTY)
+    mint.take_back(KEY, first)
+    assert mint.next_dot(KEY, Context.EMPTY) == first
+    second = mint.next_dot(KEY, Context.EMPTY)
+    mint.take_back(KEY, first)
+    assert mint.next_dot(KEY, Context.EMPTY) == Dot(b"actor", second.counter + 1)
