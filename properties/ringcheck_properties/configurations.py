@@ -20,8 +20,8 @@ TOMBSTONES_MS = (0, 0, 0, 0, 0, 0, 6_000, 10_000)
 """Mostly kept for ever. Else for longer than a request and the latest message take together, and for so short a time
 that a schedule outlives it."""
 PARTITIONS = (1, 2, 4, 16, 64)
-FEW_PARTITIONS = (1, 2, 4, 8, 16)
-"""Where they move: each that does is messages and events of its own."""
+MOVED_PARTITIONS = (1, 2, 4, 8, 16, 64)
+"""Where they move, many are rare: each that does is messages and events of its own."""
 ROUNDS_TO_MOVE = 5
 """So many rounds of handoff more it takes until what moved is copied, released, confirmed, dropped and drained."""
 
@@ -47,7 +47,7 @@ def configurations(draw: st.DrawFn, *, changing: bool = False) -> Configuration:
         w=w,
         weights=weights,
         hosts=hosts,
-        partition_count=pick(draw, (16, *(FEW_PARTITIONS if changing else PARTITIONS))),
+        partition_count=pick(draw, (16, *(MOVED_PARTITIONS if changing else PARTITIONS))),
         gossip_interval_ms=gossip,
         handoff_interval_ms=handoff,
         anti_entropy_interval_ms=anti_entropy,

@@ -1,6 +1,6 @@
 """What a durable Put costs at three reference nodes, in CPU time, against one bare gRPC echo.
 
-    python tests/benchmarks/puts.py [--in-flight N …] [--asked any|coordinator]
+    python tests/benchmarks/puts.py [--in-flight N …] [--asked any|coordinator] [--data-below DIRECTORY]
 
 The nodes are real processes with N=3, W=2 and a disk each; values have 100 bytes, and each Put carries the context that
 the Put before returned for its key, so that a key has one sibling. Clients ask the three nodes in turn, so that two of
@@ -9,7 +9,9 @@ three Puts are passed on to their coordinator; with `--asked coordinator` they k
 The echo is the least that a call of `grpc.aio` can be: one process that answers with the bytes that it was sent.
 CPU time is that of all processes of either, the client included. Echo and Puts take turns, slice by slice, because
 whatever else runs on the machine takes caches and cycles away from both; ratios are those of neighbouring slices, and
-the middle one is shown. Time to answer is that of a call alone in flight.
+the middle one is shown. Time to answer is that of a call alone in flight. What of it the disk takes is seen with
+`--data-below` a directory in memory, such as /dev/shm, where syncing costs nothing; what passing on takes, with
+`--asked coordinator`.
 """
 
 import asyncio
@@ -255,10 +257,16 @@ class Measurement:
 
 
 async def measure(
-    command: Sequence[str], in_flight: Sequence[int], rounds: int, seconds: float, knows_ring: bool
+    command: Sequence[str],
+    in_flight: Sequence[int],
+    rounds: int,
+    seconds: float,
+    *,
+    knows_ring: bool,
+    data_below: Path | None,
 ) -> None:
     """Start everything, and print a line for each number in flight."""
-    with ports.lease(4) as lease, tempfile.TemporaryDirectory() as name:
+    with ports.lease(4) as lease, tempfile.TemporaryDirectory(dir=data_below) as name:
         folder = Path(name)
         addresses = [f"{ports.HOST}:{port}" for port in lease.ports]
         book = dict(zip(NODES, addresses, strict=False))
@@ -287,6 +295,11 @@ async def measure(
 @click.command()
 @click.option("--in-flight", multiple=True, type=click.IntRange(1), default=(16, 64), help="One line for each.")
 @click.option("--asked", type=click.Choice(["any", "coordinator"]), default="any", show_default=True)
+@click.option(
+    "--data-below",
+    type=click.Path(exists=True, file_okay=False, path_type=Path),
+    help="Where the nodes keep their data while it lasts; else where temporary files go.",
+)
 @click.option("--rounds", default=5, show_default=True, help="How many slices of each are measured.")
 @click.option("--seconds", default=1.5, show_default=True, help="How long a slice is.")
 @click.option(
@@ -294,13 +307,22 @@ async def measure(
 )
 @click.option("--serve-echo", hidden=True, help="Be the echo, at this address.")
 def main(
-    in_flight: Sequence[int], asked: str, rounds: int, seconds: float, command: str, serve_echo: str | None
+    in_flight: Sequence[int],
+    asked: str,
+    data_below: Path | None,
+    rounds: int,
+    seconds: float,
+    command: str,
+    serve_echo: str | None,
 ) -> None:
     """Print the CPU time of an echo and of a Put, in microseconds a call, and the ratio of both."""
     if serve_echo:
         asyncio.run(answer_echoes(serve_echo))
     else:
-        asyncio.run(measure(shlex.split(command), in_flight, rounds, seconds, asked == "coordinator"))
+        knows_ring = asked == "coordinator"
+        asyncio.run(
+            measure(shlex.split(command), in_flight, rounds, seconds, knows_ring=knows_ring, data_below=data_below)
+        )
 
 
 if __name__ == "__main__":

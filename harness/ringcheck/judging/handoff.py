@@ -81,8 +81,9 @@ def _survived(run: Run, first: Observation, later: Observation) -> Iterator[Stat
 
 
 def _is_kept(run: Run, hint: Pending, start: float, stop: float) -> bool:
-    """Whether no disk took along the hint, or what was handed off."""
-    return run.timeline.sound_disk(hint.holder, start, stop) and hint.target not in run.disks.destroyed(start, stop)
+    """Whether no disk took along the hint, or what was handed off; that of a node that was removed is lost too."""
+    lost = {hint.holder, hint.target} & set(run.disks.destroyed(start, stop))
+    return not lost and run.timeline.sound_disk(hint.holder, start, stop)
 
 
 def _moved(settlement: Settlement, hint: Pending) -> bool:

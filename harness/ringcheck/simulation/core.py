@@ -14,8 +14,8 @@ Rules, without which one seed is not one history:
 Requests between nodes and the answers to them travel on one stream for each pair, as in peer.proto: in order, unless
 a fault is about. A message is any value that nobody changes; it is handed over as it is. Its `kind` is a word in which
 faults name it: "ping", "write", "read", "handoff", "read-repair", "anti-entropy", "forward", "tree", "gossip",
-"release", "holding", "transfer", or others. A request's number is the sender's, never used twice in one run of a node;
-0 wants no answer.
+"release", "holding", "reap", "transfer", or others. A request's number is the sender's, never used twice in one run of
+a node; 0 wants no answer.
 """
 
 from collections.abc import Hashable, Mapping, Sequence

@@ -5,6 +5,7 @@ equal. Below differing roots it descends by levels to the keys that differ, read
 the merge back where the other side lacks something.
 """
 
+import math
 from collections import deque
 from collections.abc import Iterable, Iterator, Sequence
 from typing import TypeVar
@@ -29,11 +30,41 @@ from .messages import (
 from .versions import State
 
 MAX_KEYS_IN_FLIGHT = 32
+MAX_QUERIES_IN_FLIGHT = 8
+"""So many questions about trees are under way at a time,"""
+_ENOUGH_KEYS = 1024
+"""and none while so many keys wait to be read: a replica that was lost whole is found out bit by bit."""
+SLOW_S = 0.02
+"""A peer that takes so much longer than it can to tell a key's state has clients to serve, or this node has."""
 _NODES_A_QUERY = 1024
 _BUCKETS_A_QUERY = 64
 _FANOUT = 64
 
 T = TypeVar("T")
+
+
+class Window:
+    """How many keys may be asked for at a time.
+
+    One more after each answer, and half as many after a slow one, as TCP does when a path is full: copying takes what
+    clients leave. Slow is measured from the quickest answer (as in LEDBAT, RFC 6817), since links are of many lengths.
+    Answers to what was asked before the last halving tell nothing new.
+    """
+
+    def __init__(self) -> None:
+        self.size = MAX_KEYS_IN_FLIGHT // 4
+        self._halved_at = -math.inf
+        self._least = math.inf
+
+    def note(self, asked_at: float, now: float) -> None:
+        """An answer has come now."""
+        took = now - asked_at
+        self._least = min(self._least, took)
+        if took <= self._least + SLOW_S:
+            self.size = min(self.size + 1, MAX_KEYS_IN_FLIGHT)
+        elif asked_at >= self._halved_at:
+            self.size = max(self.size // 2, 1)
+            self._halved_at = now
 
 
 class Exchange(Conversation):
@@ -46,8 +77,14 @@ class Exchange(Conversation):
         self._queries: dict[int, RequestBody] = {}
         self.succeeded = False
         """Whether all that differed has been dealt with."""
+        self._to_ask: list[RequestBody] = []
+        """A stack: what is found to differ is looked into before other trees are."""
         self._keys: deque[bytes] = deque()
-        self._reads = 0
+        self._reads: dict[int, float] = {}
+        """When each key was asked for that is not here yet."""
+        self._pushed: set[int] = set()
+        """What was sent to the peer and not answered yet: a peer that is slow to keep it is not told more."""
+        self._window = Window()
         self._merges: dict[int, int] = {}
         self._patience = Patience(desk.now, desk.config.request_timeout)
 
@@ -59,6 +96,12 @@ class Exchange(Conversation):
     def on_answer(self, request: int, _sender: NodeId, body: AnswerBody) -> None:
         """Go one step down where something differs; an answer that does not fit ends the exchange."""
         self._patience.renew(self._desk.now)
+        if request in self._pushed:
+            self._pushed.discard(request)
+            self._proceed()
+            return
+        if (asked_at := self._reads.pop(request, None)) is not None:
+            self._window.note(asked_at, self._desk.now)
         if not self._understand(self._queries.pop(request), body):
             self.close()
         self._proceed()
@@ -91,19 +134,20 @@ class Exchange(Conversation):
             case LeavesQuery(), Leaves():
                 self._compare_leaves(query, body)
             case Read(key), Found(state):
-                self._reads -= 1
                 self._reconcile(key, state)
             case _:
                 return False
         return True
 
-    def _ask(self, query: RequestBody) -> None:
-        self._queries[self._desk.ask(self._peer, query, self)] = query
+    def _ask(self, query: RequestBody) -> int:
+        request = self._desk.ask(self._peer, query, self)
+        self._queries[request] = query
+        return request
 
     def _compare_roots(self, theirs: Sequence[bytes]) -> None:
         for partition, root in zip(self._partitions, theirs, strict=True):
             if root != self._desk.replica.root(partition):
-                self._ask(NodesQuery(partition, 1, tuple(range(_FANOUT))))
+                self._to_ask.append(NodesQuery(partition, 1, tuple(range(_FANOUT))))
 
     def _compare_nodes(self, query: NodesQuery, theirs: Sequence[bytes]) -> None:
         ours = self._desk.replica.tree(query.partition).nodes(query.level, query.indexes)
@@ -111,10 +155,10 @@ class Exchange(Conversation):
         if query.level == 1:
             children = [index * _FANOUT + child for index in differing for child in range(_FANOUT)]
             for chunk in _chunks(children, _NODES_A_QUERY):
-                self._ask(NodesQuery(query.partition, 2, tuple(chunk)))
+                self._to_ask.append(NodesQuery(query.partition, 2, tuple(chunk)))
         else:
             for chunk in _chunks(differing, _BUCKETS_A_QUERY):
-                self._ask(LeavesQuery(query.partition, tuple(chunk)))
+                self._to_ask.append(LeavesQuery(query.partition, tuple(chunk)))
 
     def _compare_leaves(self, query: LeavesQuery, body: Leaves) -> None:
         ours = dict(self._desk.replica.tree(query.partition).leaves(query.buckets))
@@ -136,16 +180,22 @@ class Exchange(Conversation):
             size = len(key) + len(encode_state(merged))
             self._merges[self._desk.store_replica(key, theirs, self)] = size
         if merged != theirs:
-            self._desk.push(self._peer, key, merged, Cause.ANTI_ENTROPY)
+            self._pushed.add(self._desk.push(self._peer, key, merged, Cause.ANTI_ENTROPY, self))
 
     def _proceed(self) -> None:
-        """Read some differing keys at a time; end when nothing is under way."""
+        """Look into some trees, and read some differing keys, at a time; end when nothing is under way."""
         if self.closed:
             return
-        while self._keys and self._reads < self._desk.admitted(MAX_KEYS_IN_FLIGHT):
-            self._reads += 1
-            self._ask(Read(self._keys.popleft()))
-        if not self._queries and not self._merges:
+        while (
+            self._to_ask
+            and len(self._queries) - len(self._reads) < MAX_QUERIES_IN_FLIGHT
+            and len(self._keys) < _ENOUGH_KEYS
+        ):
+            self._ask(self._to_ask.pop())
+        most = min(self._window.size, self._desk.admitted(MAX_KEYS_IN_FLIGHT))
+        while self._keys and len(self._reads) + len(self._pushed) < most:
+            self._reads[self._ask(Read(self._keys.popleft()))] = self._desk.now
+        if not self._queries and not self._merges and not self._pushed:  # then nothing waits to be asked either
             self.succeeded = True
             self.close()
 
@@ -173,7 +223,7 @@ class AntiEntropyRound(Conversation):
             self._shared = {peer: shared for peer, shared in shared_with.items() if shared}
         for peer, partitions in self._shared.items():
             running = self._running.get(peer)
-            ours_to_ask = (desk.own < peer) == (self._round % 2 == 0)
+            ours_to_ask = (desk.own < peer) == (self._round % 2 == 0) and desk.replica.is_read
             if ours_to_ask and desk.peers[peer].heard and (running is None or running.closed):
                 self._running[peer] = Exchange(desk, peer, partitions)
                 self._running[peer].start()

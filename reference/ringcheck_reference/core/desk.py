@@ -104,10 +104,10 @@ class Desk:
         self.effects.append(Send(to, PeerRequest(request, body, self.view_digest)))
         return request
 
-    def push(self, to: NodeId, key: bytes, state: State, cause: Cause) -> None:
-        """Send a state that repairs the replica of `to`; whether it arrives is left to the next repair."""
+    def push(self, to: NodeId, key: bytes, state: State, cause: Cause, conversation: Conversation | None = None) -> int:
+        """Send a state that repairs the replica of `to`, as `ask`; whether it arrives is left to the next repair."""
         self.counters.transfers.add(len(key) + len(encode_state(state)))
-        self.ask(to, Replicate(key, state, cause=cause))
+        return self.ask(to, Replicate(key, state, cause=cause), conversation)
 
     def answer(self, caller: Caller, request: int, body: AnswerBody) -> None:
         """Answer a peer's request, unless it wanted none."""

@@ -2,9 +2,14 @@
 
 Of a partition that this node does not own, its replica's keys; of any partition, hints whose target is no owner any
 more. What an owner lacks is sent to it. A change of members, even one on its way to the disk, voids what was said.
+
+Some copies of a partition are dealt with at a time, and some partitions. As long as that drops any, more follow at
+once; otherwise it is tried again later, or in the next view in which nobody has anything to take over.
 """
 
-from collections.abc import Iterable, Iterator
+import math
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from itertools import islice
 
@@ -17,10 +22,15 @@ from .membership import Membership
 from .merkle import leaf
 from .messages import AnswerBody, Cause, Held, Holding, Leaf, NodeId, Replicate, Stored
 from .placement import Placement
+from .retrying import Retrying
 from .versions import State
 
-MAX_COPIES = 32
+MAX_COPIES = 64
 """So many copies of one partition are dealt with at a time."""
+MAX_PARTITIONS = 4
+"""So many partitions are dealt with at a time."""
+_LOOKS_EVERY_S = 0.2
+"""How often a node that leaves looks whether it is empty."""
 
 
 @dataclass(slots=True)
@@ -35,9 +45,19 @@ class Copy:
 
 
 class Dropping(Conversation):
-    """One attempt to drop some copies of one partition, all of whose owners have confirmed it."""
+    """One attempt to drop some copies of one partition, all of whose owners have confirmed it.
 
-    def __init__(self, desk: Desk, membership: Membership, placement: Placement, copies: list[Copy]) -> None:
+    `done` is called, in the end, with the partition and whether any was dropped.
+    """
+
+    def __init__(
+        self,
+        desk: Desk,
+        membership: Membership,
+        placement: Placement,
+        copies: list[Copy],
+        done: Callable[[int, bool], None],
+    ) -> None:
         self._desk = desk
         self._membership = membership
         self._placement = placement
@@ -47,6 +67,8 @@ class Dropping(Conversation):
         self._sent: dict[int, Copy] = {}
         self._own: dict[int, Copy] = {}
         self._patience = Patience(desk.now, desk.config.request_timeout)
+        self._done = done
+        self._has_dropped = False
 
     def start(self) -> None:
         """Ask all owners; this node itself, if it is one, makes sure that it holds what it has as a hint."""
@@ -93,6 +115,12 @@ class Dropping(Conversation):
         else:
             self._desk.wake(self, self._patience.ends)
 
+    def close(self) -> None:
+        """Tell once."""
+        if not self.closed:
+            super().close()
+            self._done(self._placement.partition, self._has_dropped)
+
     def _counts(self, owner: NodeId) -> bool:
         """Whether what `owner` says counts: it has the same changes in force as this node had at the start, and has."""
         return self._is_current() and self._desk.standing.agrees(owner)
@@ -119,10 +147,23 @@ class Dropping(Conversation):
     def _drop(self, copy: Copy) -> None:
         if not self._is_current():
             self.close()
-        elif copy.target is None:
+            return
+        self._has_dropped = True
+        if copy.target is None:
             self._desk.drop_replica(copy.key, copy.state)
         else:
             self._desk.drop_hint(copy.target, copy.key, copy.state)
+
+
+class _Look(Conversation):
+    """Calls once, when its time has come."""
+
+    def __init__(self, look: Callable[[], None]) -> None:
+        self._look = look
+
+    def on_time(self) -> None:
+        """That time."""
+        self._look()
 
 
 class DroppingRound(Conversation):
@@ -134,29 +175,71 @@ class DroppingRound(Conversation):
     def __init__(self, desk: Desk, membership: Membership) -> None:
         self._desk = desk
         self._membership = membership
-        self._running: dict[int, Dropping] = {}
+        self._running: set[int] = set()
+        self._to_do: deque[int] = deque()
+        self._astray: dict[int, list[HintKey]] = {}
+        self._last = 0
+        """The partition that was begun last: none is to wait for ever for others that fail again and again."""
+        self._retrying = Retrying(desk, self._look)
+        self._looks_at = -math.inf
 
     def on_time(self) -> None:
         """One round."""
-        if not self._desk.standing.is_removed:
-            self._drop()
-            if self._desk.own in self._desk.standing.view.draining and self._is_empty():
-                self._membership.learn([drained(self._desk.own)])
+        self._look()
         self._desk.wake(self, self._desk.now + self._desk.config.handoff_interval)
+
+    def on_view(self) -> None:
+        """As long as there is something to take over one view follows another, and each voids what was said."""
+        self._retrying.renew()
+        if not any(placed.to_take for placed in self._desk.standing.unsettled()):
+            self._look()
+
+    def _look(self) -> None:
+        """See what there is to drop. A node that has nothing to drop does nothing."""
+        if not self._desk.standing.is_removed and self._desk.replica.is_read:
+            self._drop()
+            self._look_whether_drained()
 
     def _drop(self) -> None:
         if not self._membership.is_steady():
+            self._retrying.failed()
             return
-        self._running = {number: each for number, each in self._running.items() if not each.closed}
-        astray = self._hints_astray()
-        for number in sorted({*self._desk.replica.partitions(), *astray}):
+        self._astray = self._hints_astray()
+        numbers = sorted({*self._desk.replica.partitions(), *self._astray})
+        numbers = [number for number in numbers if number not in self._running]
+        self._to_do = deque(sorted(numbers, key=lambda number: number <= self._last))
+        self._go_on()
+
+    def _go_on(self) -> None:
+        while self._to_do and len(self._running) < MAX_PARTITIONS and self._membership.is_steady():
+            number = self._to_do.popleft()
             placed = self._desk.standing.placement(number)
-            if number in self._running or not self.may_drop(placed):
+            if not self.may_drop(placed):
                 continue
-            copies = list(islice(self._copies(placed, astray.get(number, ())), self._desk.admitted(MAX_COPIES)))
+            copies = list(islice(self._copies(placed, self._astray.get(number, ())), self._desk.admitted(MAX_COPIES)))
             if copies:
-                self._running[number] = Dropping(self._desk, self._membership, placed, copies)
-                self._running[number].start()
+                self._last = number
+                self._running.add(number)
+                Dropping(self._desk, self._membership, placed, copies, self._ended).start()
+
+    def _ended(self, partition: int, has_dropped: bool) -> None:
+        self._running.discard(partition)
+        if has_dropped:
+            self._to_do.append(partition)
+            self._retrying.renew()
+        else:
+            self._retrying.failed()
+        self._go_on()
+
+    def _look_whether_drained(self) -> None:
+        """A node that leaves is to say so soon after its last copy is gone."""
+        if self._desk.own not in self._desk.standing.view.draining:
+            return
+        if self._is_empty():
+            self._membership.learn([drained(self._desk.own)])
+        elif self._looks_at <= self._desk.now:
+            self._looks_at = self._desk.now + _LOOKS_EVERY_S
+            self._desk.wake(_Look(self._look_whether_drained), self._looks_at)
 
     def may_drop(self, placed: Placement) -> bool:
         """Whether copies of the partition may be dropped at all: N owners on N machines have confirmed it."""

@@ -5,6 +5,7 @@ and only along paths that have changed since.
 """
 
 import hashlib
+import struct
 from collections.abc import Iterable, Iterator
 from functools import lru_cache
 from typing import Final
@@ -13,17 +14,23 @@ LEVEL_SIZES: Final = (1, 64, 4096)
 ZERO: Final = bytes(32)
 _FANOUT: Final = 64
 _NO_CHILDREN: Final = ZERO * _FANOUT
+_length: Final = struct.Struct(">Q").pack
 
 
 def leaf(key: bytes, state: bytes) -> bytes:
     """SHA-256 of the length-prefixed key and the length-prefixed canonical state."""
-    return hashlib.sha256(b"".join((len(key).to_bytes(8, "big"), key, len(state).to_bytes(8, "big"), state))).digest()
+    return hashlib.sha256(_length(len(key)) + key + _length(len(state)) + state).digest()
 
 
 @lru_cache(maxsize=4096)
 def bucket(key: bytes) -> int:
-    """The first 12 bits of bytes 8 and 9 of SHA-256(key); bytes 0 to 7 are the key's place."""
-    return int.from_bytes(hashlib.sha256(key).digest()[8:10], "big") >> 4
+    """The bucket of `key`."""
+    return bucket_at(hashlib.sha256(key).digest())
+
+
+def bucket_at(digest: bytes) -> int:
+    """The bucket of the key with this SHA-256: the first 12 bits of bytes 8 and 9; bytes 0 to 7 are its place."""
+    return int.from_bytes(digest[8:10], "big") >> 4
 
 
 class Tree:
@@ -37,9 +44,10 @@ class Tree:
         self._level1 = [ZERO] * _FANOUT
         self._root = ZERO
 
-    def put(self, key: bytes, state: bytes) -> None:
-        """Set the leaf of `key`."""
-        index = bucket(key)
+    def put(self, key: bytes, state: bytes, index: int | None = None) -> None:
+        """Set the leaf of `key`; who knows its bucket may say it."""
+        if index is None:
+            index = bucket(key)
         entries = self._buckets.get(index)
         if entries is None:
             entries = self._buckets[index] = {}
@@ -61,7 +69,7 @@ class Tree:
     def root(self) -> bytes:
         """32 bytes, zero without keys."""
         if self._changed:
-            self._refresh()
+            self.refresh()
         return self._root
 
     def nodes(self, level: int, indexes: Iterable[int] = ()) -> tuple[bytes, ...]:
@@ -72,7 +80,7 @@ class Tree:
         wanted = tuple(indexes) or range(size)
         if any(not 0 <= index < size for index in wanted):
             raise ValueError(f"level {level} has nodes 0 to {size - 1} only")
-        self._refresh()
+        self.refresh()
         return tuple([self._node(level, index) for index in wanted])
 
     def leaves(self, buckets: Iterable[int]) -> Iterator[tuple[bytes, bytes]]:
@@ -94,7 +102,8 @@ class Tree:
     def __len__(self) -> int:
         return sum(map(len, self._buckets.values()))
 
-    def _refresh(self) -> None:
+    def refresh(self) -> None:
+        """Hash what has changed now, so that the next who asks need not wait."""
         if not self._changed:
             return
         parents = set()

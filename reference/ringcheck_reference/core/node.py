@@ -46,6 +46,7 @@ from .messages import (
 )
 from .reaping import ReapingRound
 from .reaping import answer as answer_reap
+from .recovery import Recovery
 from .replica import OwnReplica, ReplicaRows
 from .serving import serve
 from .standing import Standing
@@ -68,8 +69,8 @@ class Node:
     """One node of the store as a pure machine.
 
     `actor` and `incarnation` must differ at every start of every node; `seed` is where choices that need no
-    secrecy come from. `replica`, `hints` and `facts` are what the disk holds; they are read in full once, the first
-    two by key thereafter.
+    secrecy come from. `replica`, `hints` and `facts` are what the disk holds; hints and facts are read in full at
+    once, the replica bit by bit if it is large, and the first two by key besides.
     """
 
     def __init__(
@@ -142,6 +143,11 @@ class Node:
             standing.view.draining,
             tuple(placed.partition for placed in unsettled if placed.to_take),
         )
+
+    @property
+    def is_recovered(self) -> bool:
+        """Whether the trees are whole; whoever asks for one before has it made at once, and everybody else waits."""
+        return self._desk.replica.is_read
 
     @property
     def is_removed(self) -> bool:
@@ -278,12 +284,14 @@ class Node:
         config, desk = self._desk.config, self._desk
         desk.effects.append(Peers(tuple(sorted(desk.peers))))
         desk.wake(Detector(desk), desk.now)
+        Recovery(desk).start()
         desk.wake(HandoffRound(desk), desk.now + self._chance.fraction() * config.handoff_interval)
         desk.wake(AntiEntropyRound(desk), desk.now + self._chance.fraction() * config.anti_entropy_interval)
         transfers = TransferRound(desk, self._membership)
         self._membership.watchers.append(transfers)
         desk.wake(transfers, desk.now + self._chance.fraction() * config.handoff_interval)
         dropping = DroppingRound(desk, self._membership)
+        self._membership.watchers.append(dropping)
         desk.wake(dropping, desk.now + self._chance.fraction() * config.handoff_interval)
         desk.rest.disturb(desk.now)
         if desk.rest.needed:

@@ -125,7 +125,7 @@ class ReapingRound(Conversation):
             desk.rest.disturb(desk.now)
         for key in desk.rest.rested(desk.now):
             self._note(key)
-        if desk.rest.is_enough(desk.now):
+        if desk.rest.is_enough(desk.now) and desk.replica.is_read:
             for key in islice(self._found, _LOOKED_AT):
                 self._note(key)
             self._reap()
@@ -223,7 +223,7 @@ def carry_out(desk: Desk, leaves: tuple[Leaf, ...]) -> tuple[int, ...]:
     kept = []
     for place, each in enumerate(leaves):
         state = desk.replica.durable(each.key)
-        if not _holds(desk, each) or not is_spare(state):
+        if not desk.rest.needed or not _holds(desk, each) or not is_spare(state):
             kept.append(place)
             continue
         _part(desk, each)

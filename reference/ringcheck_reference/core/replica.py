@@ -1,15 +1,19 @@
 """The node's own replica: durable states by key, what is on its way to them, and a Merkle tree a partition."""
 
-from collections.abc import Iterable
+import hashlib
+from collections.abc import Iterable, Iterator
+from itertools import islice
 from typing import Final, Protocol
 
 from .encoding import encode_state
-from .merkle import ZERO, Tree
+from .merkle import ZERO, Tree, bucket_at
 from .overlay import Overlay
 from .ring import Ring
 from .versions import State
 from .views import Entry, Scan
 
+_READ_AT_ONCE: Final = 4096
+"""So many rows are read before anything else; more of them are left to whoever has time."""
 _NO_TREE: Final = Tree()
 """Stands for every partition of which nothing is held; it is only read."""
 
@@ -21,26 +25,53 @@ class ReplicaRows(Protocol):
         """The state bytes of `key`, or None."""
 
     def items(self) -> Iterable[tuple[bytes, bytes]]:
-        """Every (key, state bytes); read once, at start."""
+        """Every (key, state bytes) as of the first that is taken; the others are taken later, while rows change."""
 
 
 class OwnReplica(Overlay[bytes]):
     """An overlay that keeps the trees in step with what is durable. A dropped key is an empty state.
 
-    Of `ring` only the partitions matter, which are those of any other ring of as many.
+    Of `ring` only the partitions matter, which are those of any other ring of as many. The trees are no data of their
+    own: they are made from the rows at every start, so that no crash can leave one that tells of other rows. Many rows
+    take seconds, and states can be read and written meanwhile; who asks for a tree before all are read waits for them.
     """
 
     def __init__(self, rows: ReplicaRows, ring: Ring) -> None:
         super().__init__(rows.get)
         self._ring = ring
         self._trees: dict[int, Tree] = {}
-        for key, state in rows.items():
-            self._plant(key, state)
+        self._unread: Iterator[tuple[bytes, bytes]] | None = iter(rows.items())
+        self._settled: set[bytes] = set()
+        """The keys that were written since the rows have begun to be read: their leaves are newer than those rows."""
+        self.read(_READ_AT_ONCE)
+
+    @property
+    def is_read(self) -> bool:
+        """Whether all rows have been read."""
+        return self._unread is None
+
+    def read(self, count: int | None = None) -> None:
+        """Read so many rows more into the trees, or all that are left."""
+        if self._unread is None:
+            return
+        taken = 0
+        for taken, (key, state) in enumerate(islice(self._unread, count), start=1):  # noqa: B007 - counts after the loop
+            if key not in self._settled:
+                self._plant(key, state, hashlib.sha256(key).digest())
+        if count is None or taken < count:
+            self._unread = None
+            self._settled.clear()
+
+    def refresh(self, partition: int) -> None:
+        """Hash the partition's tree now, so that the next who asks need not wait."""
+        self.tree(partition).refresh()
 
     def settle(self, token: int, key: bytes, *, durable: bool) -> State | None:
         """As Overlay.settle; a state that became durable changes its leaf."""
         state = super().settle(token, key, durable=durable)
         if state is not None:
+            if self._unread is not None:
+                self._settled.add(key)
             if state:
                 self._plant(key, encode_state(state))
             else:
@@ -49,15 +80,18 @@ class OwnReplica(Overlay[bytes]):
 
     def root(self, partition: int) -> bytes:
         """The partition's root, zero without keys."""
+        self.read()
         tree = self._trees.get(partition)
         return ZERO if tree is None else tree.root
 
     def tree(self, partition: int) -> Tree:
         """The partition's tree, to read from."""
+        self.read()
         return self._trees.get(partition, _NO_TREE)
 
     def partitions(self) -> list[int]:
         """The partitions of which any key is held, sorted."""
+        self.read()
         return sorted(self._trees)
 
     def scan(self, partition: int) -> Scan:
@@ -74,12 +108,13 @@ class OwnReplica(Overlay[bytes]):
             if not tree:
                 del self._trees[partition]
 
-    def _plant(self, key: bytes, state: bytes) -> None:
-        partition = self._ring.partition(key)
+    def _plant(self, key: bytes, state: bytes, digest: bytes | None = None) -> None:
+        """Set a leaf. Where many keys follow one another it is cheaper to hash each once than to remember them."""
+        partition = self._ring.partition(key) if digest is None else self._ring.partition_at(digest)
         tree = self._trees.get(partition)
         if tree is None:
             tree = self._trees[partition] = Tree()
-        tree.put(key, state)
+        tree.put(key, state, None if digest is None else bucket_at(digest))
 
 
 def entry(key: bytes, state: State) -> Entry:

@@ -18,7 +18,12 @@ from .messages import NodeId
 
 def place(key: bytes) -> int:
     """The key's place on the ring: the first 8 bytes of SHA-256(key), big-endian."""
-    return int.from_bytes(hashlib.sha256(key).digest()[:8], "big")
+    return place_at(hashlib.sha256(key).digest())
+
+
+def place_at(digest: bytes) -> int:
+    """The place of the key with this SHA-256."""
+    return int.from_bytes(digest[:8], "big")
 
 
 class Ring:
@@ -64,8 +69,12 @@ class Ring:
     def __contains__(self, node: object) -> bool:
         return node in self._machines
 
+    def partition_at(self, digest: bytes) -> int:
+        """The partition of the key with this SHA-256."""
+        return place_at(digest) * self.partition_count >> 64
+
     def _locate(self, key: bytes) -> int:
-        return place(key) * self.partition_count >> 64
+        return self.partition_at(hashlib.sha256(key).digest())
 
     def _ranked(self, partition: int) -> list[tuple[float, NodeId]]:
         return sorted((_score(str(partition), member), member.id) for member in self.members)

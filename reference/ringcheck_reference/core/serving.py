@@ -92,7 +92,9 @@ def _holding(desk: Desk, query: Holding) -> AnswerBody:
 
 
 def _refused(desk: Desk, partitions: tuple[int, ...]) -> Refusal | None:
-    """An empty tree would be a lie about a partition that this node has nothing to do with."""
+    """An empty tree would be a lie about a partition that this node has nothing to do with, as would half a tree."""
+    if not desk.replica.is_read:
+        return Refusal(Code.UNAVAILABLE, f"{desk.own} has started and not read all its keys yet")
     for partition in partitions:
         if partition >= desk.config.partition_count:
             return Refusal(Code.INVALID_ARGUMENT, f"there is no partition {partition}")

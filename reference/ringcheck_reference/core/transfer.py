@@ -5,23 +5,30 @@
               released, and tells what it holds then; what differs by now is fetched too
     confirm   when all of that is durable here, this node publishes that it has it
 
+Old owners are dealt with one after another: what one has told need not be read from the next. Every confirmation makes
+a view that each node keeps, adopts and tells of, so those that are ready at nearly the same time go out together.
+
 Whatever fails is left to the next attempt, which finds less to do. An old owner that is out of reach is waited for.
 """
 
+from collections import deque
 from collections.abc import Callable, Iterable, Sequence
 
 from .antientropy import Exchange
 from .conversation import Conversation, Patience
 from .desk import Desk
 from .encoding import encode_state
-from .events import confirmed
+from .events import Event, confirmed
 from .facts import drop_released, put_released
 from .membership import Membership
 from .messages import AnswerBody, Caller, Code, Leaf, NodeId, Refusal, Release, Released, RequestBody
+from .retrying import Retrying
 from .versions import State
 
 MAX_PARTITIONS = 4
 """So many partitions are taken over at a time."""
+_GATHERING_S = 0.1
+"""So long, at most, waits a confirmation for others, while partitions are being taken over."""
 _LOOKS_A_SECOND = 20
 """How often is looked whether the others know of the change."""
 
@@ -85,71 +92,118 @@ class Relieving(Copying):
 
 
 class Transfer(Conversation):
-    """One attempt to take one partition over."""
+    """One attempt to take one partition over; `done` is called with whether all of it is here, and can be confirmed."""
 
-    def __init__(self, desk: Desk, membership: Membership, partition: int) -> None:
+    def __init__(self, desk: Desk, partition: int, done: Callable[["Transfer", bool], None]) -> None:
+        self.partition = partition
         self._desk = desk
-        self._membership = membership
-        self._partition = partition
+        self._done = done
         self._placement = desk.standing.placement(partition)
         self._under = desk.standing.view.changes_digest
         self._patience = Patience(desk.now, desk.config.request_timeout)
-        self._running = 0
 
     def start(self) -> None:
-        """Copy from everybody at once."""
+        """Copy from everybody."""
         self._run(Copying, [node for node in self._placement.sources if node != self._desk.own], self._await_others)
+
+    @property
+    def is_current(self) -> bool:
+        """Whether the changes that it is about are still those in force."""
+        return self._desk.standing.view.changes_digest == self._under
+
+    def confirmation(self) -> Event:
+        """What there is to publish once all of it is here."""
+        return confirmed(self._desk.own, self.partition, self._placement.listed)
 
     def on_time(self) -> None:
         """Look again whether everybody knows."""
         self._await_others()
 
     def _run(self, step: type[Copying], peers: Sequence[NodeId], then: Callable[[], None]) -> None:
-        """Do one step with each of them, and go on when all of them have succeeded."""
-        self._running = len(peers)
+        """Do one step with each of them in turn, and go on when all of them have succeeded."""
+        waiting = deque(self._in_turn(peers))
 
-        def done(succeeded: bool) -> None:
-            self._running -= 1
+        def go_on(succeeded: bool = True) -> None:
             if self.closed:
                 return
+            self._patience.renew(self._desk.now)
             if not succeeded:
-                self.close()
-            elif not self._running:
+                self._end(whole=False)
+            elif waiting:
+                step(self._desk, waiting.popleft(), self.partition, go_on).start()
+            else:
                 then()
 
-        for peer in peers:
-            step(self._desk, peer, self._partition, done).start()
-        if not peers:
-            then()
+        go_on()
+
+    def _in_turn(self, peers: Sequence[NodeId]) -> list[NodeId]:
+        """Who is within reach first; beyond that another one for each partition, so that all have as much to tell."""
+        first = self.partition % len(peers) if peers else 0
+        return sorted([*peers[first:], *peers[:first]], key=lambda node: not self._is_heard(node))
+
+    def _is_heard(self, node: NodeId) -> bool:
+        return node in self._desk.peers and self._desk.peers[node].heard
 
     def _await_others(self) -> None:
         """Who does not know of the change yet would find too few homes that still count."""
         desk = self._desk
-        if not self._is_current() or self._patience.is_over(desk.now):
-            self.close()
+        if not self.is_current or self._patience.is_over(desk.now):
+            self._end(whole=False)
         elif all(desk.standing.agrees(node) for node, peer in desk.peers.items() if peer.heard):
             owners = self._placement.owners
-            self._run(Relieving, [node for node in self._placement.sources if node not in owners], self._confirm)
+            self._run(Relieving, [node for node in self._placement.sources if node not in owners], self._finish)
         else:
             desk.wake(self, desk.now + 1 / _LOOKS_A_SECOND)
 
-    def _confirm(self) -> None:
-        if not self._is_current():
-            self.close()
+    def _finish(self) -> None:
+        self._end(whole=self.is_current)
+
+    def _end(self, *, whole: bool) -> None:
+        self.close()
+        self._done(self, whole)
+
+
+class Confirming(Conversation):
+    """Publishes what has been taken over, as much as comes together; `published` is called for each, in the end."""
+
+    def __init__(self, desk: Desk, membership: Membership, published: Callable[[int], None]) -> None:
+        self._desk = desk
+        self._membership = membership
+        self._published = published
+        self._ready: list[Transfer] = []
+
+    def add(self, transfer: Transfer, *, alone: bool) -> None:
+        """This one is ready. Unless it is `alone`, others may soon be."""
+        self._ready.append(transfer)
+        if alone:
+            self.on_time()
+        elif len(self._ready) == 1:
+            self._desk.wake(self, self._desk.now + _GATHERING_S)
+
+    def on_time(self) -> None:
+        """Make it known, unless the members have changed meanwhile."""
+        ready, self._ready = self._ready, []
+        current = [transfer for transfer in ready if transfer.is_current]
+        for transfer in ready:
+            if not transfer.is_current:
+                self._published(transfer.partition)
+        if not current:
             return
-        listed, own, partition = self._placement.listed, self._desk.own, self._partition
-        event = confirmed(own, partition, listed)
+        numbers = [transfer.partition for transfer in current]
 
         def learnt(durable: bool) -> None:
-            if durable:
-                self._desk.standing.set_released(partition, released=False)
-            self.close()
+            for number in numbers:
+                if durable:
+                    self._desk.standing.set_released(number, released=False)
+                self._published(number)
 
-        # The mark of an earlier release goes with the same stroke: from then on this node's word counts again.
-        self._membership.learn([event], learnt, writes=(drop_released(partition),), under=self._under)
-
-    def _is_current(self) -> bool:
-        return self._desk.standing.view.changes_digest == self._under
+        self._membership.learn(
+            [transfer.confirmation() for transfer in current],
+            learnt,
+            # The mark of an earlier release goes with the same stroke: from then on this node's word counts again.
+            writes=tuple(map(drop_released, numbers)),
+            under=self._desk.standing.view.changes_digest,
+        )
 
 
 class Releasing(Conversation):
@@ -184,6 +238,8 @@ class Releasing(Conversation):
 
     def _objection(self) -> Refusal | None:
         desk, body = self._desk, self._body
+        if not desk.replica.is_read:
+            return Refusal(Code.UNAVAILABLE, f"{desk.own} has started and not read all its keys yet")
         if body.partition >= desk.config.partition_count:
             return Refusal(Code.INVALID_ARGUMENT, f"there is no partition {body.partition}")
         if body.changes_digest != desk.standing.view.changes_digest:
@@ -211,29 +267,67 @@ class TransferRound(Conversation):
     def __init__(self, desk: Desk, membership: Membership) -> None:
         self._desk = desk
         self._membership = membership
-        self._running: dict[int, Transfer] = {}
+        self._confirming = Confirming(desk, membership, self._forget)
+        self._running: set[int] = set()
+        self._unpublished: set[int] = set()
+        """What is here, and not confirmed yet."""
+        self._failed: set[int] = set()
+        """What is left to the next attempt."""
+        self._retrying = Retrying(desk, self._try_again)
+        self._is_going_on = False
 
     def on_time(self) -> None:
         """One round."""
-        self.on_view()
+        self._try_again()
+        self._agree()
         self._desk.wake(self, self._desk.now + self._desk.config.handoff_interval)
 
     def on_view(self) -> None:
         """See what there is to do. A node that has nothing to take over does nothing."""
-        if self._desk.standing.is_removed:
-            return
+        self._retrying.renew()
+        self._try_again()
+        # Nothing waits for agreement, so it is given at once to all that one change has moved.
+        if not any(placed.to_take for placed in self._desk.standing.unsettled()):
+            self._agree()
+
+    def _try_again(self) -> None:
+        self._failed.clear()
+        self._go_on()
+
+    def _go_on(self) -> None:
+        """Take over as many partitions at a time as may be."""
         standing = self._desk.standing
-        self._running = {number: each for number, each in self._running.items() if not each.closed}
+        if self._is_going_on or standing.is_removed or not self._desk.replica.is_read:
+            return
+        self._is_going_on = True
         for placed in standing.unsettled():
             number = placed.partition
-            has_room = number not in self._running and len(self._running) < MAX_PARTITIONS
-            if has_room and standing.takes(number):
-                self._running[number] = Transfer(self._desk, self._membership, number)
-                self._running[number].start()
-        self._agree()
+            busy = number in self._running or number in self._unpublished or number in self._failed
+            if len(self._running) < MAX_PARTITIONS and not busy and standing.takes(number):
+                self._running.add(number)
+                Transfer(self._desk, number, self._ended).start()
+        self._is_going_on = False
+
+    def _ended(self, transfer: Transfer, whole: bool) -> None:
+        """The next one can begin; what has failed would fail again. One that has nobody to ask ends as it starts."""
+        self._running.discard(transfer.partition)
+        if whole:
+            self._unpublished.add(transfer.partition)
+            self._retrying.renew()
+        else:
+            self._failed.add(transfer.partition)
+            self._retrying.failed()
+        self._go_on()
+        if whole:
+            self._confirming.add(transfer, alone=not self._running and not self._is_going_on)
+
+    def _forget(self, partition: int) -> None:
+        self._unpublished.discard(partition)
 
     def _agree(self) -> None:
         own, standing = self._desk.own, self._desk.standing
+        if standing.is_removed or not self._desk.replica.is_read:
+            return
         events = [
             confirmed(own, placed.partition, placed.listed)
             for placed in standing.unsettled()

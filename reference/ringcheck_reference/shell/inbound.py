@@ -13,6 +13,7 @@ from dynamo_node.v1 import peer_pb2
 from ringcheck_reference.core.messages import Caller
 from ringcheck_reference.shell.logs import event
 from ringcheck_reference.shell.outbox import Outbox
+from ringcheck_reference.shell.pace import Pace
 
 log = logging.getLogger(__name__)
 
@@ -35,12 +36,12 @@ class InboundListener(Protocol):
 class _Stream:
     """One open stream, its answers waiting to be written. A peer that does not read loses what is too much."""
 
-    def __init__(self, serial: int) -> None:
+    def __init__(self, serial: int, pace: Pace) -> None:
         self.serial = serial
         self.caller: Caller | None = None
         self.under_way: set[int] = set()
         """The requests that are not answered yet."""
-        self.outbox = Outbox(peer_pb2.ExchangeResponse, lambda: len(self.under_way))
+        self.outbox = Outbox(peer_pb2.ExchangeResponse, lambda: len(self.under_way), pace)
 
     async def write(self, context: _Context) -> None:
         """Write what is queued, until cancelled."""
@@ -55,10 +56,11 @@ class Inbound:
     Whoever says who it is may speak, member or not: one that is to join serves its clients by way of the members.
     """
 
-    def __init__(self, hello: peer_pb2.Hello, view_digest: ViewDigest, listener: InboundListener) -> None:
+    def __init__(self, hello: peer_pb2.Hello, view_digest: ViewDigest, listener: InboundListener, pace: Pace) -> None:
         self._hello = hello
         self._view_digest = view_digest
         self._listener = listener
+        self._pace = pace
         self._streams: dict[int, _Stream] = {}
         self._tasks: set[asyncio.Task[None]] = set()
         self._opened = 0
@@ -77,7 +79,7 @@ class Inbound:
     async def exchange(self, _requests: object, context: _Context) -> None:
         """Serve one stream until the peer or this node ends it."""
         self._opened += 1
-        stream = _Stream(self._opened)
+        stream = _Stream(self._opened, self._pace)
         self._streams[stream.serial] = stream
         reading = asyncio.create_task(self._read(stream, context))
         writing = asyncio.create_task(stream.write(context))
@@ -87,6 +89,7 @@ class Inbound:
             await asyncio.wait(both, return_when=asyncio.FIRST_COMPLETED)
         finally:
             del self._streams[stream.serial]
+            stream.outbox.close()
             for task in both:
                 task.cancel()
             await asyncio.gather(*both, return_exceptions=True)

@@ -2,6 +2,7 @@
 
 # ruff: noqa: N802, ARG002  (names and arguments are those of the generated base classes)
 
+import asyncio
 from collections.abc import AsyncIterator, Iterable, Iterator
 from dataclasses import fields
 from typing import Any, Final
@@ -15,6 +16,7 @@ from ringcheck_reference.shell.runner import Runner
 
 # Far below any message limit, and large enough that few messages are needed.
 _PIECE_BYTES: Final = 256 << 10
+_POLL_S: Final = 0.02
 
 
 class InspectService(inspect_pb2_grpc.InspectServicer):
@@ -53,6 +55,7 @@ class InspectService(inspect_pb2_grpc.InspectServicer):
         context: grpc.aio.ServicerContext[inspect_pb2.MerkleRootsRequest, inspect_pb2.MerkleRootsResponse],
     ) -> inspect_pb2.MerkleRootsResponse:
         """See inspect.proto."""
+        await self._until_recovered()
         return inspect_pb2.MerkleRootsResponse(
             roots=[
                 inspect_pb2.PartitionRoot(partition=partition, root=root)
@@ -66,6 +69,7 @@ class InspectService(inspect_pb2_grpc.InspectServicer):
         context: grpc.aio.ServicerContext[inspect_pb2.MerkleNodesRequest, inspect_pb2.MerkleNodesResponse],
     ) -> inspect_pb2.MerkleNodesResponse:
         """See inspect.proto."""
+        await self._until_recovered()
         try:
             hashes = self._runner.core.tree_nodes(request.partition, request.level, tuple(request.indexes))
         except ValueError as error:
@@ -78,6 +82,7 @@ class InspectService(inspect_pb2_grpc.InspectServicer):
         context: grpc.aio.ServicerContext[inspect_pb2.ScanReplicaRequest, inspect_pb2.ScanReplicaResponse],
     ) -> AsyncIterator[inspect_pb2.ScanReplicaResponse]:
         """See inspect.proto."""
+        await self._until_recovered()
         core = self._runner.core
         for partition in request.partitions or [partition for partition, _ in core.roots()]:
             try:
@@ -98,6 +103,11 @@ class InspectService(inspect_pb2_grpc.InspectServicer):
         )
         for piece in _pieces(hints):
             yield inspect_pb2.ListHintsResponse(hints=piece)
+
+    async def _until_recovered(self) -> None:
+        """Whoever asks for trees and scans soon after a start waits for them, and holds nobody else up."""
+        while not self._runner.core.is_recovered:  # noqa: ASYNC110 - the core tells nobody
+            await asyncio.sleep(_POLL_S)
 
 
 def _to_wire(entry: Entry) -> inspect_pb2.ReplicaEntry:

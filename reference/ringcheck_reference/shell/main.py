@@ -20,6 +20,7 @@ from ringcheck_reference.shell.inspection import InspectService
 from ringcheck_reference.shell.logs import event
 from ringcheck_reference.shell.membership import MembershipService
 from ringcheck_reference.shell.outbox import PROTOCOL
+from ringcheck_reference.shell.pace import Pace
 from ringcheck_reference.shell.peers import PeerLink, Peers
 from ringcheck_reference.shell.runner import Runner
 from ringcheck_reference.shell.schema import StoreError
@@ -101,8 +102,9 @@ async def _serve_from(store: Store, settings: Settings, parts: Parts, stop: asyn
     core = _recover(store, settings, parts, nonce)
     runner = _make_runner(core, store, settings, nonce.hex())
     hello = peer_pb2.Hello(node_id=node_id, incarnation=nonce.hex(), protocol=PROTOCOL)
-    inbound = Inbound(hello, runner.view_digest, runner)
-    peers = _peers(settings, hello, runner)
+    pace = Pace()
+    inbound = Inbound(hello, runner.view_digest, runner, pace)
+    peers = _peers(settings, hello, runner, pace)
     runner.connect(peers, inbound)
     server = Server(
         settings.core.limits.max_message_bytes,
@@ -178,11 +180,11 @@ def _recover(store: Store, settings: Settings, parts: Parts, nonce: bytes) -> No
         ) from error
 
 
-def _peers(settings: Settings, hello: peer_pb2.Hello, runner: Runner) -> Peers:
+def _peers(settings: Settings, hello: peer_pb2.Hello, runner: Runner, pace: Pace) -> Peers:
     options = channels.dialling(settings.core.limits.max_message_bytes)
 
     def dial(peer: str, address: str) -> PeerLink:
-        return PeerLink(peer, address, hello, runner.view_digest, options, runner)
+        return PeerLink(peer, address, hello, runner.view_digest, options, runner, pace)
 
     return Peers(settings.address_book, dial, runner)
 

@@ -1,9 +1,7 @@
 """Envelopes that wait to be written to a stream, and the messages in which they go.
 
 A gRPC message costs ten times what the envelope in it does. What has come together since the message before goes as
-one, to a peer that understands `several`. While many requests of a stream are under way, more is sure to come, and a
-message waits a moment for it, as TCP does by Nagle's algorithm: the busier a stream, the cheaper each envelope. While
-few are, none waits.
+one, to a peer that understands `several`; how long it waits for more to come is up to the node's `Pace`.
 """
 
 import asyncio
@@ -14,6 +12,7 @@ from typing import Final, Generic, TypeVar
 from google.protobuf.message import Message
 
 from dynamo_node.v1 import peer_pb2
+from ringcheck_reference.shell.pace import Pace
 
 PROTOCOL: Final = 2
 """What this node says in its Hello."""
@@ -21,25 +20,26 @@ _KNOWS_SEVERAL: Final = 2
 _LONGEST_QUEUE: Final = 4096
 _FULL_BYTES: Final = 256 << 10
 """A message that has so many bytes takes no further envelope; far below any limit that is set for messages."""
-_MANY: Final = 4
-_MOMENT_S: Final = 0.004
-"""No sooner than so long after the message before goes the next, while many requests are under way."""
 
 Envelope = TypeVar("Envelope", peer_pb2.ExchangeRequest, peer_pb2.ExchangeResponse)
 
 
 class Outbox(Generic[Envelope]):
-    """The queue of one stream of envelopes of a `kind`; `under_way` tells how many requests have no answer yet."""
+    """The queue of one stream of envelopes of a `kind`, written at a node's `pace` until it is closed.
 
-    def __init__(self, kind: type[Envelope], under_way: Callable[[], int]) -> None:
-        self._under_way = under_way
-        self._taken_at = 0.0
+    `under_way` tells how many requests of the stream have no answer yet.
+    """
+
+    def __init__(self, kind: type[Envelope], under_way: Callable[[], int], pace: Pace) -> None:
+        self.under_way = under_way
+        self._pace = pace
         self._several, self._one = _TAGS[kind]
         self._queue: deque[Envelope] = deque()
-        self._filled = asyncio.Event()
+        self._may_go = asyncio.Event()
         self._takes_several = False
         self._apart = 0
         """So many envelopes at the front go alone."""
+        pace.join(self)
 
     def open(self, peer: peer_pb2.Hello) -> None:
         """What is put from now on goes to this peer, and together if it understands that."""
@@ -51,33 +51,27 @@ class Outbox(Generic[Envelope]):
         if len(self._queue) >= _LONGEST_QUEUE:
             return False
         self._queue.append(envelope)
-        self._filled.set()
+        if self._takes_several:
+            if not self._may_go.is_set():
+                self._pace.ask(self)
+        else:
+            self._may_go.set()
         return True
 
+    def go(self) -> None:
+        """What waits is to be taken now."""
+        if self._queue:
+            self._may_go.set()
+
     async def take(self) -> tuple[Sequence[Envelope], bytes]:
-        """The envelopes that are to be written next, once there are any, and the message that they make."""
-        clock = asyncio.get_running_loop().time
-        while not self._queue:
-            self._filled.clear()
-            await self._filled.wait()
-        if self._takes_several and self._under_way() >= _MANY:
-            await asyncio.sleep(self._taken_at + _MOMENT_S - clock())
-        self._taken_at = clock()
-        first = self._queue.popleft()
-        message = first.SerializeToString()
-        if self._apart:
-            self._apart -= 1
-            return (first,), message
-        if not (self._queue and self._takes_several):
-            return (first,), message
-        envelopes, messages, length = [first], [message], len(message)
-        while self._queue and length < _FULL_BYTES:
-            envelope = self._queue.popleft()
-            message = envelope.SerializeToString()
-            envelopes.append(envelope)
-            messages.append(message)
-            length += len(message)
-        return envelopes, self._together(messages)
+        """The envelopes that are to be written next, once they may go, and the message that they make."""
+        while not (self._queue and self._may_go.is_set()):
+            self._may_go.clear()
+            await self._may_go.wait()
+        envelopes, messages = self._next()
+        if not self._queue:
+            self._may_go.clear()
+        return envelopes, messages[0] if len(messages) == 1 else self._together(messages)
 
     def clear(self) -> Sequence[Envelope]:
         """What nobody has taken; it is gone from the queue."""
@@ -85,6 +79,26 @@ class Outbox(Generic[Envelope]):
         self._queue.clear()
         self._apart = 0
         return left
+
+    def close(self) -> None:
+        """Nothing is put or taken any more."""
+        self._pace.leave(self)
+
+    def _next(self) -> tuple[Sequence[Envelope], Sequence[bytes]]:
+        """What goes as one, and each as bytes: all that waits, unless it must go alone or would be too long."""
+        envelope = self._queue.popleft()
+        message = envelope.SerializeToString()
+        if self._apart:
+            self._apart -= 1
+            return (envelope,), (message,)
+        envelopes, messages, length = [envelope], [message], len(message)
+        while self._queue and self._takes_several and length < _FULL_BYTES:
+            envelope = self._queue.popleft()
+            message = envelope.SerializeToString()
+            envelopes.append(envelope)
+            messages.append(message)
+            length += len(message)
+        return envelopes, messages
 
     def _together(self, messages: Sequence[bytes]) -> bytes:
         """Written by hand: protobuf would copy every envelope into the one around them before it writes it."""

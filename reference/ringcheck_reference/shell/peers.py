@@ -19,6 +19,7 @@ from ringcheck_reference.shell.channels import Options
 from ringcheck_reference.shell.inbound import ViewDigest
 from ringcheck_reference.shell.logs import event
 from ringcheck_reference.shell.outbox import Outbox
+from ringcheck_reference.shell.pace import Pace
 
 EXCHANGE: Final = "/dynamo_node.v1.Peer/Exchange"
 HELLO_ID: Final = FIRST_REQUEST_ID - 1
@@ -67,6 +68,7 @@ class PeerLink:
         view_digest: ViewDigest,
         options: Options,
         listener: LinkListener,
+        pace: Pace,
     ) -> None:
         self._peer = peer
         self._address = address
@@ -75,7 +77,7 @@ class PeerLink:
         self._options = options
         self._listener = listener
         self._unanswered: set[int] = set()
-        self._outbox = Outbox(peer_pb2.ExchangeRequest, lambda: len(self._unanswered))
+        self._outbox = Outbox(peer_pb2.ExchangeRequest, lambda: len(self._unanswered), pace)
         self._retry = asyncio.Event()
         self._up = False
         self.tried = asyncio.Event()
@@ -92,6 +94,12 @@ class PeerLink:
 
     async def run(self) -> None:
         """Open the stream, again and again, until cancelled."""
+        try:
+            await self._keep_open()
+        finally:
+            self._outbox.close()
+
+    async def _keep_open(self) -> None:
         loop = asyncio.get_running_loop()
         pause = _FIRST_PAUSE_S
         while True:

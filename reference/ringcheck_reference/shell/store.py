@@ -57,7 +57,7 @@ class Store:
             raise StoreError(
                 f"Cannot open the database {path} ({error}); restore it or empty the directory."
             ) from error
-        self.replica = ReplicaTable(self._reading)
+        self.replica = ReplicaTable(self._reading, lambda: open_to_read(path))
         self.hints = HintTable(self._reading)
         self.facts = FactTable(self._reading)
         self.commits = 0

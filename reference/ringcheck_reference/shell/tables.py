@@ -2,7 +2,8 @@
 
 import sqlite3
 from collections import OrderedDict
-from collections.abc import Hashable, Iterator
+from collections.abc import Callable, Hashable, Iterator
+from contextlib import closing
 from typing import Final, Generic, TypeVar
 
 _REMEMBERED: Final = 8192
@@ -47,8 +48,9 @@ class ReplicaTable:
     `recent` is to be told of every write that was reported durable, before anybody hears of the report.
     """
 
-    def __init__(self, connection: sqlite3.Connection) -> None:
+    def __init__(self, connection: sqlite3.Connection, connect: Callable[[], sqlite3.Connection]) -> None:
         self._connection = connection
+        self._connect = connect
         self.recent: _Recent[bytes] = _Recent()
 
     def get(self, key: bytes) -> bytes | None:
@@ -61,8 +63,12 @@ class ReplicaTable:
         return state
 
     def items(self) -> Iterator[tuple[bytes, bytes]]:
-        """Every (key, state), by key."""
-        yield from self._connection.execute("SELECT key, state FROM replica ORDER BY key")
+        """Every (key, state), by key, as of the first.
+
+        On a connection of its own: as long as this one goes on, a connection sees nothing that was written since.
+        """
+        with closing(self._connect()) as connection:
+            yield from connection.execute("SELECT key, state FROM replica ORDER BY key")
 
 
 class HintTable:

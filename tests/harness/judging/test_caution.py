@@ -569,6 +569,21 @@ def test_hint_may_go_with_the_disk_that_held_it() -> None:
             assert bool(finding(judgement, name).breaches) == (how == "crash")
 
 
+def test_hint_goes_with_a_holder_that_is_removed() -> None:
+    """What a node kept that was killed and removed need not arrive."""
+    tale = Handmade(configuration=Configuration(nodes=5), profiles=("describe", "inspect", "kv", "membership", "ring"))
+    tale.kill("n2")
+    tale.hints.add(("n5", "n2", "k"))
+    tale.put("a", end="UNAVAILABLE")
+    tale.look(condition="hint")
+    tale.kill("n5")
+    tale.remove("n5")
+    tale.hints.clear()
+    tale.settle({"k": []})
+    for name in ("HND-02", "HND-03"):
+        assert finding(judge(tale.history()), name) == SILENT
+
+
 def test_target_need_not_hold_what_its_disk_took_along() -> None:
     """What was handed off to a node that was wiped afterwards may be gone from it."""
     tale = Handmade(configuration=Configuration(nodes=4))

@@ -30,9 +30,9 @@ REAPED_AFTER_S = 0.05
 def rows_of_nothing() -> None:
     """An empty state is as good as no row: no leaf, no hint, no entry of a scan."""
 
-    def plant(replica: OwnReplica, key: bytes, state: bytes) -> None:
+    def plant(replica: OwnReplica, key: bytes, state: bytes, digest: bytes | None = None) -> None:
         if state != NOTHING:
-            honest_plant(replica, key, state)
+            honest_plant(replica, key, state, digest)
             return
         partition = replica._ring.partition(key)
         old, new = replica._trees.pop(partition, Tree()), Tree()

@@ -28,7 +28,7 @@ FLUSHED_EVERY_S = 1.0
 def equal_values_cancel() -> None:
     """Leaves cover the value only and are combined by XOR, so that two equal ones cancel."""
 
-    def put(tree: Tree, key: bytes, state: bytes) -> None:
+    def put(tree: Tree, key: bytes, state: bytes, _index: int | None = None) -> None:
         index = bucket(key)
         values = b"".join(decode_state(state).values)
         tree._buckets.setdefault(index, {})[key] = hashlib.sha256(values).digest()
@@ -43,7 +43,7 @@ def equal_values_cancel() -> None:
         tree._changed.clear()
 
     replace(Tree, "put", put)
-    replace(Tree, "_refresh", refresh)
+    replace(Tree, "refresh", refresh)
 
 
 def xor(hashes: Iterable[bytes]) -> bytes:
@@ -55,7 +55,7 @@ def xor(hashes: Iterable[bytes]) -> bytes:
 def leaves_of_keys() -> None:
     """The leaf hashes the key, not the version."""
 
-    def put(tree: Tree, key: bytes, _state: bytes) -> None:
+    def put(tree: Tree, key: bytes, _state: bytes, _index: int | None = None) -> None:
         honest_put(tree, key, b"")
 
     honest_put = replace(Tree, "put", put)

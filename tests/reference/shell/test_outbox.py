@@ -7,7 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from dynamo_node.v1 import peer_pb2
-from ringcheck_reference.shell.outbox import _FULL_BYTES, _LONGEST_QUEUE, _MANY, PROTOCOL, Outbox
+from ringcheck_reference.shell.outbox import _FULL_BYTES, _LONGEST_QUEUE, PROTOCOL, Outbox
+from ringcheck_reference.shell.pace import Pace, Paced
 
 OLD, NEW = (peer_pb2.Hello(node_id="n2", protocol=protocol) for protocol in (1, PROTOCOL))
 
@@ -45,7 +46,7 @@ def taken(outbox: Outbox[peer_pb2.ExchangeRequest]) -> list[list[int]]:
 
 def test_what_waits_goes_together() -> None:
     """One envelope goes as it is, those that came together as one message, in their order."""
-    outbox = Outbox(peer_pb2.ExchangeRequest, none)
+    outbox = Outbox(peer_pb2.ExchangeRequest, none, Pace())
     outbox.open(NEW)
     assert outbox.put(request(1))
     assert taken(outbox) == [[1]]
@@ -56,7 +57,7 @@ def test_what_waits_goes_together() -> None:
 @pytest.mark.parametrize("hello", [OLD, None])
 def test_an_older_peer_gets_each_alone(hello: peer_pb2.Hello | None) -> None:
     """Nobody is sent `several` who has not said that he knows it."""
-    outbox = Outbox(peer_pb2.ExchangeRequest, none)
+    outbox = Outbox(peer_pb2.ExchangeRequest, none, Pace())
     if hello is not None:
         outbox.open(hello)
     for number in (1, 2, 3):
@@ -66,7 +67,7 @@ def test_an_older_peer_gets_each_alone(hello: peer_pb2.Hello | None) -> None:
 
 def test_what_came_before_the_greeting_goes_alone() -> None:
     """The answer to Hello is read before anybody knows what may come together."""
-    outbox = Outbox(peer_pb2.ExchangeRequest, none)
+    outbox = Outbox(peer_pb2.ExchangeRequest, none, Pace())
     for number in (1, 2):
         outbox.put(request(number))
     outbox.open(NEW)
@@ -75,29 +76,35 @@ def test_what_came_before_the_greeting_goes_alone() -> None:
     assert taken(outbox) == [[1], [2], [3, 4]]
 
 
-def test_a_busy_stream_waits_for_more() -> None:
-    """While many requests are under way, a message is held back for what comes a moment later; else it never is."""
+class NotYet(Pace):
+    """Lets nobody go."""
 
-    async def second_message(under_way: int) -> list[int]:
-        outbox = Outbox(peer_pb2.ExchangeRequest, lambda: under_way)
-        outbox.open(NEW)
-        outbox.put(request(1))
-        await outbox.take()
-        outbox.put(request(2))
+    def ask(self, stream: Paced) -> None:
+        """See Pace."""
+
+
+def test_what_is_put_waits_for_its_pace() -> None:
+    """What may not go yet goes with what comes later; an older peer, who must get each alone, is not kept waiting."""
+
+    async def first_message(hello: peer_pb2.Hello) -> list[int]:
+        outbox = Outbox(peer_pb2.ExchangeRequest, none, NotYet())
+        outbox.open(hello)
         taking = asyncio.create_task(outbox.take())
-        for _ in range(3):
-            await asyncio.sleep(0)
-        outbox.put(request(3))
+        for number in (1, 2):
+            outbox.put(request(number))
+            for _ in range(3):
+                await asyncio.sleep(0)
+        outbox.go()
         requests, _ = await taking
         return [each.request_id for each in requests]
 
-    assert asyncio.run(second_message(_MANY)) == [2, 3]
-    assert asyncio.run(second_message(_MANY - 1)) == [2]
+    assert asyncio.run(first_message(NEW)) == [1, 2]
+    assert asyncio.run(first_message(OLD)) == [1]
 
 
 def test_a_message_stays_far_below_the_limits() -> None:
     """Large envelopes are spread over several messages, and the largest goes nearly alone."""
-    outbox = Outbox(peer_pb2.ExchangeRequest, none)
+    outbox = Outbox(peer_pb2.ExchangeRequest, none, Pace())
     outbox.open(NEW)
     for number in range(10):
         outbox.put(request(number, b"k" * (_FULL_BYTES // 4)))
@@ -108,7 +115,7 @@ def test_a_message_stays_far_below_the_limits() -> None:
 
 def test_a_full_queue_takes_no_more() -> None:
     """What finds no room is told so at once; what is cleared was never taken."""
-    outbox = Outbox(peer_pb2.ExchangeRequest, none)
+    outbox = Outbox(peer_pb2.ExchangeRequest, none, Pace())
     accepted = [outbox.put(request(number)) for number in range(_LONGEST_QUEUE + 2)]
     assert accepted == [True] * _LONGEST_QUEUE + [False] * 2
     assert len(outbox.clear()) == _LONGEST_QUEUE
@@ -120,8 +127,8 @@ def test_the_bytes_are_those_of_protobuf(numbers: list[int], length: int) -> Non
     """Written by hand or by protobuf, a message is the same."""
 
     async def take() -> None:
-        requests = Outbox(peer_pb2.ExchangeRequest, none)
-        responses = Outbox(peer_pb2.ExchangeResponse, none)
+        requests = Outbox(peer_pb2.ExchangeRequest, none, Pace())
+        responses = Outbox(peer_pb2.ExchangeResponse, none, Pace())
         requests.open(NEW)
         responses.open(NEW)
         for number in numbers:

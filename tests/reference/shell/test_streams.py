@@ -15,6 +15,7 @@ from ringcheck_reference.core.messages import Caller
 from ringcheck_reference.shell import channels
 from ringcheck_reference.shell.inbound import Inbound
 from ringcheck_reference.shell.outbox import PROTOCOL
+from ringcheck_reference.shell.pace import Pace
 from ringcheck_reference.shell.peers import EXCHANGE, PeerLink, Peers
 
 DEADLINE_S = 5.0
@@ -57,7 +58,7 @@ class Answerer:
 
     def __init__(self, times: int = 1, protocol: int = PROTOCOL) -> None:
         hello = peer_pb2.Hello(node_id="server", incarnation="i", protocol=protocol)
-        self.inbound = Inbound(hello, lambda: b"digest", self)
+        self.inbound = Inbound(hello, lambda: b"digest", self, Pace())
         self.times = times
         self.callers: list[Caller] = []
         self.asked_once = asyncio.Event()
@@ -94,7 +95,8 @@ async def serving(answerer: Answerer, port: int) -> AsyncIterator[None]:
 async def linked(asker: Asker, port: int, peer: str = "server", protocol: int = PROTOCOL) -> AsyncIterator[PeerLink]:
     """A link that runs."""
     hello = peer_pb2.Hello(node_id="client", incarnation="i", protocol=protocol)
-    link = PeerLink(peer, f"127.0.0.1:{port}", hello, lambda: b"digest", channels.dialling(MESSAGE_BYTES), asker)
+    options = channels.dialling(MESSAGE_BYTES)
+    link = PeerLink(peer, f"127.0.0.1:{port}", hello, lambda: b"digest", options, asker, Pace())
     task = asyncio.create_task(link.run())
     try:
         yield link
@@ -218,7 +220,7 @@ def test_links_come_and_go_with_the_peers() -> None:
         hello = peer_pb2.Hello(node_id="client", incarnation="i", protocol=PROTOCOL)
 
         def dial(peer: str, address: str) -> PeerLink:
-            return PeerLink(peer, address, hello, lambda: b"digest", channels.dialling(MESSAGE_BYTES), asker)
+            return PeerLink(peer, address, hello, lambda: b"digest", channels.dialling(MESSAGE_BYTES), asker, Pace())
 
         peers = Peers({"server": f"127.0.0.1:{port}"}, dial, asker)
         async with serving(deaf, port):
