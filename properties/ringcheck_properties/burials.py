@@ -104,4 +104,4 @@ ENTOMB = Move(
 )
 
 OPENINGS = (ENTOMB, BURY)
-"""Where tombstones are reaped, half of the schedules begin with one of these."""
+"""Where tombstones are reaped, two of three openings are one of these."""

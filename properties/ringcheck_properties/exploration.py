@@ -81,7 +81,7 @@ def hard_drafts(draw: st.DrawFn, *, changing: bool = False) -> Draft:
         changing=changes,
     )
     openings: tuple[Move, ...] = upheavals.OPENINGS if draft.changing else hardships.OPENINGS
-    if draft.outliving_s and draw(coins):
+    if draft.outliving_s and pick(draw, (True, True, False)):
         openings = burials.OPENINGS
     offered = tuple(move for move in openings if move.offered(draft))
     if offered and bool(draw(up_to(OPENED_UNLESS_ONE_IN))):

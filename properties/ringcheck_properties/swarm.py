@@ -63,8 +63,8 @@ def hard_swarms(draw: st.DrawFn, nodes: int) -> Swarm:
 
 
 def fault_in(draw: Draw, swarm: Swarm, nodes: tuple[str, ...]) -> Fault:
-    """A fault of one of the swarm's kinds in a cluster of `nodes`."""
-    extent = pick(draw, swarm.extents)
+    """A fault of one of the swarm's kinds in a cluster of `nodes`; of one node that is left, with its clients."""
+    extent = pick(draw, swarm.extents) if len(nodes) > 1 else "client"
     match extent:
         case "isolate":
             return Isolate(how=pick(draw, swarm.cuts), node=pick(draw, nodes))

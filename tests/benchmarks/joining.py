@@ -261,6 +261,7 @@ async def follow(options: "Options", nodes: dict[str, NodeProcess], watch: Watch
     await asyncio.sleep(options.calm_s)
     before = await watch.owners(MEMBERS[0])
     clients.phase = calm = Phase("before")
+    cpu_calm = {name: node.cpu_s for name, node in nodes.items()}
     await asyncio.sleep(options.calm_s)
     moved_before, bytes_before = await watch.moved()
     cpu_before = {name: node.cpu_s for name, node in nodes.items()}
@@ -286,7 +287,8 @@ async def follow(options: "Options", nodes: dict[str, NodeProcess], watch: Watch
     click.echo(
         f"over after {over_s:.1f} s, settled after {settled_s:.1f} s; "
         f"{(moved_bytes - bytes_before) / 2**20:.1f} MB of keys and states moved; "
-        f"CPU {', '.join(f'{name} {used:.1f} s' for name, used in cpu.items())}"
+        f"CPU {', '.join(f'{name} {used:.1f} s' for name, used in cpu.items())}, "
+        f"before the join {sum(cpu_before.values()) - sum(cpu_calm.values()):.1f} s in {options.calm_s:g} s by all"
     )
     failures = during.failures + dropping.failures
     entries, least = sum(moves(before, after)), least_entries(before, after)

@@ -20,10 +20,12 @@ from .driving import Driven
 from .pages import renew, table
 
 KEY = b"key"
-MARKS = (1, 10, 100, 1_000, 5_000)
+MARKS = (1, 10, 100, 1_000)
+ALONE = 2_000
+"""So many restarts has a node that keeps the key alone, where each costs less to simulate."""
 LIFETIME_S = 30.0
 """Of tombstones, where they are reaped."""
-RESTED = 1_000
+RESTED = 500
 """So many restarts has a chain that rests now and then."""
 RESTS_EVERY = (500, 100, 10)
 IN_TOUCH_S = 5.0
@@ -82,6 +84,20 @@ def growth(seed: int, marks: Sequence[int], lifetime_s: float) -> Iterator[tuple
         click.echo(f"{mark:,} restarts …", err=True)
 
 
+def alone(seed: int, restarts: int) -> tuple[int, int]:
+    """(entries, bytes) after so many restarts of one node, and a write after each with the context of the last."""
+    store = Driven(seed=seed, lifetime_ms=0, nodes=1)
+    context = b""
+    for number in range(restarts):
+        store.stop("n1")
+        store.cluster.start("n1")
+        context = store.put("n1", b"%d" % number, context)
+    answer = store.get("n1")
+    assert answer.values == (b"%d" % (restarts - 1),), "a chain of writes has no siblings"
+    covered = decode_context(KEY, answer.context)
+    return len(covered.vector) + len(covered.loose), len(answer.context)
+
+
 def largest(seed: int, restarts: int, every: int) -> tuple[int, int]:
     """(most bytes, bytes after the last rest) of a chain that rests once in so many restarts."""
     chain = Chain(seed=seed, lifetime_s=LIFETIME_S)
@@ -95,14 +111,16 @@ def largest(seed: int, restarts: int, every: int) -> tuple[int, int]:
     return most, after
 
 
-def tables(seed: int, marks: Sequence[int], rests_every: Sequence[int]) -> Iterator[tuple[str, str]]:
+def tables(seed: int, marks: Sequence[int], most_alone: int, rests_every: Sequence[int]) -> Iterator[tuple[str, str]]:
     """Name and text of each table, as soon as it is known."""
     rows, before = [], (0, 0)
-    for restarts, entries, size in growth(seed, marks, 0.0):
-        each = (size - before[1]) / (restarts - before[0])
-        rows.append([f"{restarts:,}", f"{entries:,}", f"{size:,}", f"{each:.1f}" if before[0] else ""])
+    measured = [("3, two take turns", *each) for each in growth(seed, marks, 0.0)]
+    measured.append(("1", most_alone, *alone(seed, most_alone)))
+    for nodes, restarts, entries, size in measured:
+        each = (size - before[1]) / (restarts - before[0]) if restarts > before[0] > 0 else 0.0
+        rows.append([nodes, f"{restarts:,}", f"{entries:,}", f"{size:,}", f"{each:.1f}" if each else ""])
         before = restarts, size
-    yield "growth", table(["restarts", "entries", "bytes", "bytes for each restart since"], rows)
+    yield "growth", table(["nodes", "restarts", "entries", "bytes", "bytes for each restart since"], rows)
     rows = []
     for every in rests_every:
         restarts = min(marks[-1], RESTED)
@@ -113,14 +131,15 @@ def tables(seed: int, marks: Sequence[int], rests_every: Sequence[int]) -> Itera
 
 @click.command()
 @click.option("--seed", default=1, show_default=True, help="All chance comes from it.")
-@click.option("--restarts", default=MARKS[-1], show_default=True, help="How many at most.")
+@click.option("--restarts", default=MARKS[-1], show_default=True, help="How many at most, of three nodes.")
+@click.option("--alone", "most_alone", default=ALONE, show_default=True, help="How many of a node alone.")
 @click.option("--out", type=click.Path(exists=True, file_okay=False, path_type=Path), help="Renew the page there.")
-def main(*, seed: int, restarts: int, out: Path | None) -> None:
+def main(*, seed: int, restarts: int, most_alone: int, out: Path | None) -> None:
     """Measure what contexts grow to."""
     marks = [mark for mark in MARKS if mark < restarts] + [restarts]
     click.echo(f"seed {seed}; lifetime {LIFETIME_S:g} s; a context is cut down from {SPARE_DOTS} spare entries\n")
     page = out / "causality.md" if out else None
-    for name, text in tables(seed, marks, [every for every in RESTS_EVERY if every <= restarts]):
+    for name, text in tables(seed, marks, most_alone, [every for every in RESTS_EVERY if every <= restarts]):
         click.echo(f"{name}\n\n{text}")
         if page is not None:
             page.write_text(renew(page.read_text(encoding="utf-8"), {name: text}), encoding="utf-8")

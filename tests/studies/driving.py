@@ -10,11 +10,15 @@ START_S = 0.2
 
 
 class Driven:
-    """Three nodes that all hold everything, and one key. Raises AssertionError where an operation fails."""
+    """Nodes that all hold everything, and one key. Raises AssertionError where an operation fails."""
 
-    def __init__(self, *, seed: int, lifetime_ms: int, detection_ms: int = 300) -> None:
+    def __init__(self, *, seed: int, lifetime_ms: int, nodes: int = 3, detection_ms: int = 300) -> None:
+        quorum = nodes // 2 + 1
         configuration = Configuration(
-            nodes=3,
+            nodes=nodes,
+            n=nodes,
+            r=quorum,
+            w=quorum,
             partition_count=1,
             gossip_interval_ms=100,
             handoff_interval_ms=100,

@@ -3,7 +3,7 @@
 import re
 from pathlib import Path
 
-from .contexts import growth, largest
+from .contexts import alone, growth, largest
 from .tombstones import bring_back
 
 LIFETIME_S = 4.0
@@ -16,6 +16,17 @@ def test_an_entry_for_each_restart_and_as_many_bytes_as_the_page_says() -> None:
     assert (one[1], ten[1]) == (1, 10)
     assert ten[2] - one[2] == 9 * (18 + len("n1"))
     assert re.search(r"\*\*18 bytes and the node id\*\*", PAGE.read_text())
+
+
+def test_a_node_alone_pays_as_much() -> None:
+    """However many nodes there are, an entry is an entry."""
+    assert alone(1, 10) == growth_to(10)
+
+
+def growth_to(restarts: int) -> tuple[int, int]:
+    """(entries, bytes) on three nodes."""
+    ((_, entries, size),) = growth(1, (restarts,), 0.0)
+    return entries, size
 
 
 def test_a_rest_cuts_the_context_down_to_its_version() -> None:

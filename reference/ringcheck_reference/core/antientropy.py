@@ -30,6 +30,8 @@ from .messages import (
 from .versions import State
 
 MAX_KEYS_IN_FLIGHT = 32
+MIN_KEYS_IN_FLIGHT = 8
+"""However slow it is. Keys are asked for several at a time: a message costs many times what an envelope in it does."""
 MAX_QUERIES_IN_FLIGHT = 8
 """So many questions about trees are under way at a time,"""
 _ENOUGH_KEYS = 1024
@@ -63,7 +65,7 @@ class Window:
         if took <= self._least + SLOW_S:
             self.size = min(self.size + 1, MAX_KEYS_IN_FLIGHT)
         elif asked_at >= self._halved_at:
-            self.size = max(self.size // 2, 1)
+            self.size = max(self.size // 2, MIN_KEYS_IN_FLIGHT)
             self._halved_at = now
 
 
@@ -193,6 +195,8 @@ class Exchange(Conversation):
         ):
             self._ask(self._to_ask.pop())
         most = min(self._window.size, self._desk.admitted(MAX_KEYS_IN_FLIGHT))
+        if len(self._reads) + len(self._pushed) > most // 2:
+            return
         while self._keys and len(self._reads) + len(self._pushed) < most:
             self._reads[self._ask(Read(self._keys.popleft()))] = self._desk.now
         if not self._queries and not self._merges and not self._pushed:  # then nothing waits to be asked either

@@ -3,7 +3,13 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ringcheck_reference.core.antientropy import MAX_KEYS_IN_FLIGHT, MAX_QUERIES_IN_FLIGHT, SLOW_S, Window
+from ringcheck_reference.core.antientropy import (
+    MAX_KEYS_IN_FLIGHT,
+    MAX_QUERIES_IN_FLIGHT,
+    MIN_KEYS_IN_FLIGHT,
+    SLOW_S,
+    Window,
+)
 from ringcheck_reference.core.encoding import encode_state
 from ringcheck_reference.core.messages import NodeId, PeerRequest
 from ringcheck_reference.core.versions import Context, Dot, State, Version
@@ -23,13 +29,13 @@ def test_a_quick_peer_is_asked_for_more() -> None:
 def test_a_slow_peer_is_asked_for_less() -> None:
     """Half as much for all that was asked before it was known, and half of that for what was asked since."""
     window = Window()
-    window.note(0.0, 0.5)
-    first = window.size
-    for _ in range(first):
-        window.note(0.0, 1.0)
-    assert window.size == first // 2
-    window.note(1.0, 2.0)
-    assert window.size == first // 4
+    for turn in range(100):
+        window.note(turn, turn)
+    for _ in range(MAX_KEYS_IN_FLIGHT):
+        window.note(100.0, 101.0)
+    assert window.size == MAX_KEYS_IN_FLIGHT // 2
+    window.note(101.0, 102.0)
+    assert window.size == MAX_KEYS_IN_FLIGHT // 4
 
 
 def test_a_long_way_is_not_slow() -> None:
@@ -46,7 +52,7 @@ def test_something_is_always_asked_for(answers: list[tuple[float, float]]) -> No
     window = Window()
     for asked_at, took in answers:
         window.note(asked_at, asked_at + took)
-        assert 1 <= window.size <= MAX_KEYS_IN_FLIGHT
+        assert MIN_KEYS_IN_FLIGHT <= window.size <= MAX_KEYS_IN_FLIGHT
 
 
 class Counting(Cluster):
