@@ -6,8 +6,12 @@ from ringcheck.schedule import Configuration
 from ringcheck_properties.picking import pick
 
 MOST_NODES = 9
+FEW_NODES = (3, 1, 1, 2, 4, 5)
+FEW_COPIES = (2, 1, 1, 3)
 COPIES = (3, 1, 2, 2, 2, 3, 3, 3, 4, 5)
 """Mostly so many that a lost disk is within the contract, and few enough that one is soon too few."""
+COPIES_THAT_MOVE = (3, 1, 1, 2, 2, 2, 3, 3, 4)
+"""Where nodes join and leave: of one copy alone it shows when it is given away too early."""
 HANDOFF_MS = (200, 100, 500, 2_000, 10_000)
 """From quick to so slow that nothing is repaired while a schedule lasts: quick repair hides every lost copy."""
 ANTI_ENTROPY_MS = (500, 100, 2_000, 10_000, 10_000)
@@ -20,24 +24,26 @@ TOMBSTONES_MS = (0, 0, 0, 0, 0, 0, 6_000, 10_000)
 """Mostly kept for ever. Else for longer than a request and the latest message take together, and for so short a time
 that a schedule outlives it."""
 PARTITIONS = (1, 2, 4, 16, 64)
-MOVED_PARTITIONS = (1, 2, 4, 8, 16, 64)
+FEW_PARTITIONS = (4, 1, 2, 8, 16)
+MOVED_PARTITIONS = (*FEW_PARTITIONS, *FEW_PARTITIONS, 64)
 """Where they move, many are rare: each that does is messages and events of its own."""
 ROUNDS_TO_MOVE = 5
 """So many rounds of handoff more it takes until what moved is copied, released, confirmed, dropped and drained."""
 
 
 @st.composite
-def configurations(draw: st.DrawFn, *, changing: bool = False) -> Configuration:
+def configurations(draw: st.DrawFn, *, changing: bool = False, small: bool = False) -> Configuration:
     """Clusters of 1 to 9 nodes; the deadlines that they promise follow from their intervals.
 
-    With `changing` they are made for nodes that join and leave.
+    With `changing` they are made for nodes that join and leave; `small` ones have few nodes, and few copies.
     """
-    nodes = pick(draw, (3, 1, 2, 4, 5, 5, 5, 6, MOST_NODES))
+    nodes = pick(draw, FEW_NODES if small else (3, 1, 2, 4, 5, 5, 5, 6, MOST_NODES))
     hosts = _hosts(nodes, pick(draw, (0, 0, 0, 1)))
-    n = min(pick(draw, COPIES), len(set(hosts)) or nodes)
+    n = min(pick(draw, FEW_COPIES if small else COPIES_THAT_MOVE if changing else COPIES), len(set(hosts)) or nodes)
     r, w = (pick(draw, (*[min(2, n)] * 3, 1, n)) for _ in range(2))
     weights = pick(draw, ((), (), tuple(1 + number % 3 for number in range(nodes))))
     gossip, handoff, anti_entropy = (pick(draw, some) for some in (GOSSIP_MS, HANDOFF_MS, ANTI_ENTROPY_MS))
+    partitions = FEW_PARTITIONS if small else MOVED_PARTITIONS if changing else (16, *PARTITIONS)
     replica, request = pick(draw, REPLICA_MS), pick(draw, REQUEST_MS)
     convergence = convergence_ms(gossip, replica, handoff, anti_entropy, request)
     return Configuration(
@@ -47,7 +53,7 @@ def configurations(draw: st.DrawFn, *, changing: bool = False) -> Configuration:
         w=w,
         weights=weights,
         hosts=hosts,
-        partition_count=pick(draw, (16, *(MOVED_PARTITIONS if changing else PARTITIONS))),
+        partition_count=pick(draw, partitions),
         gossip_interval_ms=gossip,
         handoff_interval_ms=handoff,
         anti_entropy_interval_ms=anti_entropy,

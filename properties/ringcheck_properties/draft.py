@@ -9,7 +9,6 @@ from ringcheck.schedule import Configuration, Schedule, Size
 from ringcheck_chaos.faults import Fault
 from ringcheck_properties.builder import Story, namespace_of
 from ringcheck_properties.swarm import Swarm
-from ringcheck_properties.thinning import thinned
 
 SECONDS = 6.0
 """What a schedule may take before its last settle, by estimate: runs are budgeted by what they do, not by a clock."""
@@ -79,8 +78,6 @@ class Draft:
         """Nodes of whose disks there is a copy."""
         self.destroyed: frozenset[str] = frozenset()
         """Nodes that have lost their disks since the last settle, wholly or to a copy."""
-        self.dropped: set[int] = set()
-        """Steps, by their place, that the schedule goes without."""
         self._budget = budget
         self._twins = twins
         self._puts: defaultdict[str, int] = defaultdict(int)
@@ -258,8 +255,7 @@ class Draft:
     def finish(self) -> Schedule:
         """The whole, ended by a settle. Equal drafts with equal salt have equal keys, others different ones."""
         self._story.settle()
-        whole = self._story.schedule(namespace_of(self._salt.encode() + msgspec.json.encode(self._story.steps)))
-        return thinned(whole, self.dropped) if self.dropped else whole
+        return self._story.schedule(namespace_of(self._salt.encode() + msgspec.json.encode(self._story.steps)))
 
     def _lost(self, node: str) -> None:
         self.destroyed |= {node}

@@ -4,10 +4,9 @@ This is where `ringcheck explore` gets its schedules from. In a simulated world 
 so Hypothesis may do all that it can: shrink, remember what failed, and try that first the next time.
 """
 
-from collections.abc import Callable, Collection
+from collections.abc import Collection
 from dataclasses import dataclass
 from pathlib import Path
-from unittest import SkipTest
 
 from hypothesis import HealthCheck, Phase, Verbosity, given, seed, settings
 from hypothesis import strategies as st
@@ -20,8 +19,9 @@ from ringcheck_properties.configurations import configurations
 from ringcheck_properties.draft import Draft
 from ringcheck_properties.machine import CarryOut, ScheduleMachine, as_rule
 from ringcheck_properties.moves import Move
-from ringcheck_properties.picking import Draw, coins, pick, up_to
+from ringcheck_properties.picking import coins, pick, up_to
 from ringcheck_properties.scripted import scripts
+from ringcheck_properties.shrinking import Fails, reduce, replay_reduced
 from ringcheck_properties.swarm import hard_swarms
 
 NAME = "explored"
@@ -31,20 +31,15 @@ VALUE_SIZES: tuple[tuple[Size, ...], ...] = ((0,), (0,), (0, 64, 2_000), (0, "li
 """What is as long as a client may write is longer once there is a clock beside it, or a sibling."""
 BUDGET_S = 60.0
 """What a schedule may take before its last settle, in virtual seconds by estimate."""
-ONE_IN_SO_MANY_IS_DROPPED = 40
-"""Of the steps drawn; shrinking drops them one by one."""
 MOVES = 14
 OPENED_UNLESS_ONE_IN = 3
 """So many schedules begin with an episode, for one that does not."""
-CHANGING_UNLESS_ONE_IN = 3
-"""So many schedules change who belongs to the cluster, for one that does not, where the target is up to that."""
 CALM_EVERY = 8
 """One seed in so many does nothing else, where the target is up to that."""
+LONE_EVERY = 3
+"""Of the others so many are an episode or two, on a small cluster, where the target is up to that."""
 SCRIPTED_EVERY = 4
 """One seed in so many is a scripted example: what it takes a script to bring about, chance does not."""
-
-Fails = Callable[[Schedule], bool]
-"""Carries a schedule out; whether it still fails in the way that matters."""
 
 SIMULATED = settings(
     max_examples=2,  # Hypothesis begins with the simplest of all
@@ -64,10 +59,10 @@ SIMULATED = settings(
 def hard_drafts(draw: st.DrawFn, *, changing: bool = False) -> Draft:
     """Drafts on clusters of all kinds, empty or opened by a whole episode; the seed of the world is drawn too.
 
-    With `changing` nodes join and leave in most of them.
+    With `changing` nodes join and leave in half of them: these cost most of the time all the same.
     """
     # The seed first: Hypothesis hardly ever begins twice with the same draw, and there are but so many sizes.
-    number, changes = draw(up_to(2**31 - 1)), changing and bool(draw(up_to(CHANGING_UNLESS_ONE_IN)))
+    number, changes = draw(up_to(2**31 - 1)), changing and draw(coins)
     configuration = draw(configurations(changing=changes))
     draft = Draft(
         configuration,
@@ -85,24 +80,12 @@ def hard_drafts(draw: st.DrawFn, *, changing: bool = False) -> Draft:
         openings = burials.OPENINGS
     offered = tuple(move for move in openings if move.offered(draft))
     if offered and bool(draw(up_to(OPENED_UNLESS_ONE_IN))):
-        tell(pick(draw, offered), draw, draft)
+        pick(draw, offered).tell(draw, draft)
     return draft
 
 
-def tell(move: Move, draw: Draw, draft: Draft) -> None:
-    """Make one move, and go without some of its steps."""
-    first = draft.length
-    move.tell(draw, draft)
-    kept = up_to(ONE_IN_SO_MANY_IS_DROPPED)
-    draft.dropped.update(place for place in range(first, draft.length) if not draw(kept))
-
-
 class ExploringMachine(ScheduleMachine):
-    """Draws one schedule for a simulated world. Each step may be dropped, which is how Hypothesis shrinks it."""
-
-    def make(self, move: Move, draw: Draw) -> None:
-        """See `tell`."""
-        tell(move, draw, self.draft)
+    """Draws one schedule for a simulated world."""
 
     lose = as_rule(hardships.LOSE)
     back_up = as_rule(hardships.BACK_UP)
@@ -116,6 +99,7 @@ class ExploringMachine(ScheduleMachine):
     strand = as_rule(hardships.STRAND)
     fall_back = as_rule(hardships.FALL_BACK)
     echo = as_rule(hardships.ECHO)
+    overtaken = as_rule(hardships.OVERTAKEN)
     rewrite = as_rule(hardships.REWRITE)
     outlive = as_rule(burials.OUTLIVE)
     entomb = as_rule(burials.ENTOMB)
@@ -133,10 +117,9 @@ class ChangingMachine(ExploringMachine):
     apart = as_rule(upheavals.APART)
     late_views = as_rule(upheavals.LATE_VIEWS)
     orphan = as_rule(upheavals.ORPHAN)
-
-
-class StillFailsError(Exception):
-    """A schedule fails in the way that is being shrunk; tells Hypothesis so."""
+    unheard = as_rule(upheavals.UNHEARD)
+    behind = as_rule(upheavals.BEHIND)
+    back_and_forth = as_rule(upheavals.BACK_AND_FORTH)
 
 
 @dataclass(frozen=True)
@@ -156,41 +139,23 @@ class Source:
 
         Returns the seed's own schedule when that does not fail.
         """
-        smallest = self.draw(number)
-        phases = (Phase.generate, Phase.shrink)
-        return self._search(number, fails, settings(SIMULATED, phases=phases, database=_open(database))) or smallest
+        return reduce(self.draw(number), fails, None if database is None else DirectoryBasedExampleDatabase(database))
 
     def replay_saved(self, fails: Fails, database: Path) -> Schedule | None:
         """The first schedule of an earlier `shrink` with this database that still fails; None if none does."""
-        chosen = settings(SIMULATED, phases=(Phase.reuse,), database=_open(database))
-        kinds = (0, SCRIPTED_EVERY - 1, 1) if self.changing else (0, SCRIPTED_EVERY - 1)
-        return next((found for kind in kinds if (found := self._search(kind, fails, chosen))), None)
+        return replay_reduced(fails, DirectoryBasedExampleDatabase(database))
 
     def for_profiles(self, profiles: Collection[str]) -> "Source":
         """The source for a target that declares these profiles."""
         return Source(changing="membership" in profiles)
-
-    def _search(self, number: int, fails: Fails, chosen: settings) -> Schedule | None:
-        failing: list[Schedule] = []
-
-        def carry_out(schedule: Schedule) -> None:
-            if fails(schedule):
-                failing.append(schedule)
-                raise StillFailsError
-
-        try:
-            self._run(number, carry_out, chosen)
-        except StillFailsError:
-            return failing[-1]
-        except SkipTest:
-            pass  # Hypothesis was to reuse what it had kept, and had kept nothing.
-        return None
 
     def _run(self, number: int, carry_out: CarryOut, chosen: settings) -> None:
         if number % SCRIPTED_EVERY == SCRIPTED_EVERY - 1:
             _run_strategy(scripts(changing=self.changing), number, carry_out, chosen)
         elif self.changing and number % CALM_EVERY == 1:
             _run_strategy(upheavals.calm_changes(), number, carry_out, chosen)
+        elif self.changing and number % LONE_EVERY == 1:
+            _run_strategy(upheavals.lone_upheavals(), number, carry_out, chosen)
         else:
             self._run_machine(number, carry_out, chosen)
 
@@ -213,11 +178,4 @@ def _run_strategy(schedules: st.SearchStrategy[Schedule], number: int, carry_out
     def carry_out_one(schedule: Schedule) -> None:
         carry_out(schedule)
 
-    # What Hypothesis keeps it keeps by name, and what one strategy drew means nothing to another.
-    carry_out_one.__name__ = f"carry_out_{schedules}".split("(")[0]
-    # The settings after the seed, which takes the database away.
     chosen(seed(number)(given(schedules)(carry_out_one)))()
-
-
-def _open(path: Path | None) -> DirectoryBasedExampleDatabase | None:
-    return None if path is None else DirectoryBasedExampleDatabase(path)

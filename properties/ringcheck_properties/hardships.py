@@ -11,6 +11,7 @@ Action = Literal["lose", "repeat", "delay"]
 KINDS = ("", "", "write", "write", "read", "read", "forward", "handoff", "read-repair", "anti-entropy", "ping", "tree")
 """Kinds of message, as `ringcheck.simulation.core` names them; none is any."""
 ACTIONS: tuple[Action, ...] = get_args(Action)
+SLOW_KINDS = ("forward", "forward", "write", "read", "handoff", "anti-entropy")
 EVERY = (1, 2, 3, 5)
 LATE_MS = (5, 60, 400, 3_000)
 """From being overtaken by the next message to coming when nobody waits any more."""
@@ -179,6 +180,23 @@ def disturb_messages(draw: Draw, draft: Draft) -> None:
     talk(draw, draft)
 
 
+def overtaken(draw: Draw, draft: Draft) -> None:
+    """Messages of one kind, or the answers to them, come when nobody waits any more; strangers write the same keys."""
+    kind, late = pick(draw, SLOW_KINDS), pick(draw, LATE_MS[:1:-1])
+    fault = draft.inject(MessageFault(action="delay", kind=kind, answers=draw(coins), delay_ms=late))
+    keys = MANY_KEYS[: pick(draw, (2, 1, 4))]
+    for _ in range(draw(up_to(3, 2))):
+        for key in keys:
+            blind(draw, draft, running(draft), key, wait=draw(coins))
+    draft.wait()
+    draft.heal(fault)
+
+
+def blind(draw: Draw, draft: Draft, nodes: tuple[str, ...], key: str, *, wait: bool = False, quorum: int = 0) -> None:
+    """A put of somebody who has seen nothing: nothing may take it away that has not seen it either."""
+    draft.put(key, through=pick(draw, nodes), client=NEWCOMER, context=None, quorum=quorum, wait=wait)
+
+
 def skew(draw: Draw, draft: Draft) -> None:
     """A node's clock jumps ahead and runs fast or slow."""
     node = pick(draw, draft.nodes)
@@ -235,8 +253,13 @@ ECHO = Move(
     2 * STUCK_S,
     lambda draft: "messages" in draft.swarm.hardships and not draft.troubled and draft.configuration.n >= LEAST_ECHO,
 )
+OVERTAKEN = Move(
+    overtaken,
+    3 * STUCK_S,
+    lambda draft: "messages" in draft.swarm.hardships and not draft.troubled and len(draft.nodes) > 1,
+)
 SETTLE_AGAIN = Move(lambda _, draft: draft.settle(), SETTLE_S, lambda draft: bool(draft.seen) and draft.troubled)
 """In virtual time a schedule may settle more than once."""
 
-OPENINGS = (STRAND, FALL_BACK, ECHO, FAIL_DISK, REWRITE)
+OPENINGS = (STRAND, FALL_BACK, ECHO, FAIL_DISK, REWRITE, OVERTAKEN)
 """Episodes that many a schedule begins with: what they bring about, single moves hardly ever do."""

@@ -1,4 +1,4 @@
-"""The scripted examples as schedules for a simulated world: on any number of nodes, whole, or without some steps."""
+"""The scripted examples as schedules for a simulated world: on any number of nodes."""
 
 from functools import cache
 
@@ -8,11 +8,8 @@ from ringcheck.schedule import Schedule
 from ringcheck_properties.clusters import TooFewNodesError
 from ringcheck_properties.picking import pick, up_to
 from ringcheck_properties.registry import Example, all_examples
-from ringcheck_properties.thinning import thinned
 
 NODES = (1, 2, 3, 4, 5)
-ONE_IN_SO_MANY_IS_DROPPED = 400
-"""Of the steps, so that most scripts are whole and what they expect is judged; shrinking drops them one by one."""
 
 
 @st.composite
@@ -24,10 +21,7 @@ def scripts(draw: st.DrawFn, *, changing: bool = False) -> Schedule:
     """
     # The number first: Hypothesis hardly ever begins twice with the same draw, and there are but so many examples.
     number, example, nodes = draw(up_to(2**31 - 1)), pick(draw, _examples(changing=changing)), pick(draw, NODES)
-    schedule = _on_enough(example, nodes, number)
-    kept = up_to(ONE_IN_SO_MANY_IS_DROPPED)
-    dropped = {place for place in range(len(schedule.steps)) if not draw(kept)}
-    return thinned(schedule, dropped)
+    return _on_enough(example, nodes, number)
 
 
 @cache

@@ -1,7 +1,8 @@
 """A schedule without some of its steps: what shrinking tries, again and again."""
 
-from collections.abc import Collection, Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from types import MappingProxyType
 from typing import TypeAlias
 
 import msgspec
@@ -9,6 +10,7 @@ import msgspec
 from ringcheck.schedule import (
     Await,
     Backup,
+    Configuration,
     CrashAfter,
     Delete,
     Disturb,
@@ -36,25 +38,57 @@ from ringcheck_chaos.faults import CLIENT, Fault, Split, directions
 OfNodes: TypeAlias = Kill | Restart | Wipe | Backup | RollBack | Retire
 
 EXPECTATIONS = ExpectAnswer | ExpectSettled
+NONE: Mapping[int, Step] = MappingProxyType({})
 
 
-def thinned(schedule: Schedule, dropped: Collection[int]) -> Schedule:
+def thinned(
+    schedule: Schedule,
+    dropped: Collection[int],
+    *,
+    plainer: Mapping[int, Step] = NONE,
+    configuration: Configuration | None = None,
+) -> Schedule:
     """The schedule without the steps at these places, and without what makes no sense any more without them.
 
+    `plainer` are steps to put in the place of others, `configuration` is another cluster of fewer or as many nodes.
     What is left ends as the whole does: with a Settle, or, where a cluster does not promise to come to rest in time,
-    with every fault healed and every node up. Expectations go with the first step: they were written for all.
+    with every fault healed and every node up. Expectations were written for all: one is left only where nothing
+    else has changed than what is done with other keys.
     """
-    if not dropped:
+    configuration = configuration or schedule.configuration
+    if not (dropped or plainer) and configuration == schedule.configuration:
         return schedule
-    kept = [step for place, step in enumerate(schedule.steps) if place not in dropped]
+    unmet = _unmet(schedule, {*dropped, *plainer}) if configuration == schedule.configuration else None
+    kept = [
+        plainer.get(place, step)
+        for place, step in enumerate(schedule.steps)
+        if place not in dropped and not (isinstance(step, EXPECTATIONS) and (unmet is None or place in unmet))
+    ]
     joiners = {step.node for step in kept if isinstance(step, Join)}
-    mending = _Mending(schedule.configuration.w, {*schedule.configuration.node_ids, *joiners})
-    steps = [*mending.mend(step for step in kept if not isinstance(step, EXPECTATIONS))]
+    mending = _Mending(configuration.w, {*configuration.node_ids, *joiners})
+    steps = [*mending.mend(kept)]
     if not _ends_settled(schedule.steps):
         steps += mending.amends()
     elif not _ends_settled(steps):
         steps.append(Settle())
-    return msgspec.structs.replace(schedule, steps=tuple(steps))
+    return msgspec.structs.replace(schedule, configuration=configuration, steps=tuple(steps))
+
+
+def _unmet(schedule: Schedule, changed: Collection[int]) -> set[int] | None:
+    """The places of expectations that need not be met when steps at these places are gone or others; None for all."""
+    steps = [schedule.steps[place] for place in changed]
+    if not all(isinstance(step, Get | Put | Delete | EXPECTATIONS) for step in steps):
+        return None
+    operations = {step.id: step for step in steps if isinstance(step, Get | Put | Delete)}
+    contexts = {each.id: each.context for each in schedule.operations() if isinstance(each, Put | Delete)}
+    keys = {each.key for each in schedule.operations() if each.id in operations or contexts.get(each.id) in operations}
+    of_keys = {each.id for each in schedule.operations() if each.key in keys}
+    return {
+        place
+        for place, step in enumerate(schedule.steps)
+        if (isinstance(step, ExpectSettled) and step.key in keys)
+        or (isinstance(step, ExpectAnswer) and step.operation in of_keys)
+    }
 
 
 def _ends_settled(steps: Sequence[Step]) -> bool:

@@ -10,29 +10,44 @@ from ringcheck.schedule import Schedule
 from ringcheck_chaos.faults import Isolate, MessageFault, Split
 from ringcheck_properties.configurations import configurations
 from ringcheck_properties.draft import RESTART_S, STUCK_S, Draft
-from ringcheck_properties.hardships import MANY_KEYS, TRUSTED, lose_one_of, running
+from ringcheck_properties.hardships import MANY_KEYS, TRUSTED, blind, lose_one_of, running
 from ringcheck_properties.moves import PAUSES, Move, operate, talk
 from ringcheck_properties.picking import Draw, coins, pick, shuffle, up_to
-from ringcheck_properties.swarm import Swarm
+from ringcheck_properties.swarm import Swarm, hard_swarms
 
 SOON_S = (0.05, 0.005, 0.02, 0.1, 0.2)
 """How soon after a change something befalls the node that it is about: in the middle of handing over."""
 WEIGHTS = (1, 1, 1, 2, 4)
+HEAVY = (4, 2, 1)
 SPREADING = ("gossip", "gossip", "release", "holding", "transfer")
 """Kinds of message by which views spread and partitions move."""
 LATE_MS = (60, 400, 1_500)
+SLOW_VIEWS_MS = (400, 100, 1_500)
+LATE_VIEWS_MS = (1_500, 400, 2_500)
+"""So late that whole changes happen under an old view."""
+STRETCHES_S = (0.1, 0.05, 0.2)
+"""Of the time in which some know a view and others do not."""
+ON_THE_WAY_MS = (150, 60)
+"""So long a write is on its way, to where it may not belong any more."""
+HEARD_S = (1.0, 0.2, 3.0)
+"""From a change that somebody does not hear of until he does."""
+LONGEST_S = 8.0
+"""So long a schedule waits at most for partitions to move."""
 NAME = "explored"
 JOINERS = 4
 """So many may join in one schedule: each is a node more."""
 CALM_MOVES = 10
+LONE_MOVES = 3
+LONE_S = 60.0
+"""What lone episodes may take, in virtual seconds by estimate."""
 
 
-def come(draw: Draw, draft: Draft, *, through: tuple[str, ...] = ()) -> str:
+def come(draw: Draw, draft: Draft, *, through: tuple[str, ...] = (), weights: tuple[int, ...] = WEIGHTS) -> str:
     """A node joins, mostly on a host of its own; returns its id."""
     hosts = (*("" for _ in range(5)), draft.host(draft.members[0]))
     return draft.join(
         through=pick(draw, through or _askable(draft)),
-        weight=pick(draw, WEIGHTS),
+        weight=pick(draw, weights),
         host=pick(draw, hosts),
         wait=draw(coins),
     )
@@ -180,6 +195,73 @@ def orphan(draw: Draw, draft: Draft) -> None:
         draft.heal(cut)
 
 
+def unheard(draw: Draw, draft: Draft) -> None:
+    """A node is alone while others are removed, come or go; then it is heard, which knows the old members."""
+    alone, *others = shuffle(draw, draft.members)
+    through = tuple(others)
+    removed = tuple(node for node in others if node in removable(draft)) if len(others) > 1 else ()
+    leavers = tuple(node for node in leavable(draft) if node != alone)
+    change = pick(draw, ("remove", "remove", "leave", "join"))
+    node = pick(draw, removed) if removed and change == "remove" else ""
+    if node:
+        draft.kill((node,))
+        through = tuple(each for each in others if each != node)
+    cut = draft.inject(Isolate(how=pick(draw, draft.swarm.cuts), node=alone))
+    if node:
+        draft.remove(node, through=pick(draw, through))
+    elif change != "join" and leavers:
+        go(draw, draft, leavers, through=through)
+    else:
+        come(draw, draft, through=through)
+    draft.lapse(pick(draw, HEARD_S))
+    _write(draw, draft)
+    draft.heal(cut)
+    draft.lapse(pick(draw, HEARD_S))
+    if draw(coins):
+        draft.observe()
+
+
+def behind(draw: Draw, draft: Draft) -> None:
+    """Views are slow to spread, and strangers write many keys through every node: also when partitions have moved."""
+    faults = [draft.inject(MessageFault(action="delay", kind="gossip", delay_ms=pick(draw, SLOW_VIEWS_MS)))]
+    if pick(draw, (True, True, True, False)):
+        faults.append(draft.inject(MessageFault(action="delay", kind="write", delay_ms=pick(draw, ON_THE_WAY_MS))))
+    first = pick(draw, draft.members)
+    if pick(draw, (False, False, True)) and bool(leavable(draft)):
+        node = go(draw, draft, through=(first,))
+    else:
+        node = come(draw, draft, through=(first,), weights=HEAVY)
+    # Mostly through those two that know the view first: what they send is on its way when partitions move.
+    asked = pick(draw, ((first, node), (first, node), draft.members))
+    quorum, stretch = pick(draw, (0, 1)), pick(draw, STRETCHES_S)
+    for _ in range(draw(up_to(14, 6))):
+        draft.lapse(stretch)
+        for key in MANY_KEYS:
+            blind(draw, draft, asked, key, quorum=quorum)
+    draft.wait()
+    for fault in faults if draw(coins) else ():
+        draft.heal(fault)
+
+
+def back_and_forth(draw: Draw, draft: Draft) -> None:
+    """What everybody holds moves to a newcomer and then back, while views and what nodes confirm are late."""
+    for key in MANY_KEYS:
+        operate(draw, draft, draft.members, wait=False, key=key, kind="put", quorum=draft.configuration.n)
+    draft.wait()
+    late = pick(draw, LATE_VIEWS_MS)
+    faults = [draft.inject(MessageFault(action="delay", kind="gossip", delay_ms=late))]
+    if pick(draw, (True, True, True, False)):
+        answers = pick(draw, (True, True, False))
+        half = MessageFault(action="delay", kind="holding", answers=answers, delay_ms=late // 2)
+        faults.append(draft.inject(half))
+    node = draft.join(through=pick(draw, _askable(draft)), weight=pick(draw, HEAVY), wait=True)
+    draft.lapse(min(LONGEST_S, (late * pick(draw, (2, 1, 3)) + 2 * draft.configuration.handoff_interval_ms) / 1000))
+    draft.leave(node, through=pick(draw, (node, node, *draft.stayers)), wait=draw(coins))
+    draft.lapse(pick(draw, HEARD_S))
+    for fault in faults if draw(coins) else ():
+        draft.heal(fault)
+
+
 def leavable(draft: Draft) -> tuple[str, ...]:
     """The members that may leave: enough hosts are left without them."""
     return tuple(node for node in draft.members if draft.spares(node) and node not in draft.down)
@@ -218,8 +300,11 @@ SHAKEN = Move(shaken, 4 * STUCK_S + RESTART_S, lambda draft: _may_join(draft) an
 APART = Move(apart, 4 * STUCK_S, lambda draft: _may_join(draft) and not draft.troubled and len(draft.members) > 1)
 LATE_VIEWS = Move(late_views, 4 * STUCK_S, lambda draft: _may_join(draft) and not draft.troubled)
 ORPHAN = Move(orphan, 4 * STUCK_S, lambda draft: draft.changing and not draft.troubled and len(draft.members) > 1)
+UNHEARD = Move(unheard, 4 * STUCK_S, lambda draft: draft.changing and not draft.troubled and len(draft.members) > 1)
+BEHIND = Move(behind, 3 * STUCK_S, lambda draft: _may_join(draft) and not draft.troubled)
+BACK_AND_FORTH = Move(back_and_forth, 6 * STUCK_S, lambda draft: _may_join(draft) and not draft.troubled)
 
-OPENINGS = (SHAKEN, SHAKEN, APART, LATE_VIEWS, ORPHAN, REMOVE)
+OPENINGS = (SHAKEN, APART, LATE_VIEWS, ORPHAN, UNHEARD, BEHIND, BACK_AND_FORTH, REMOVE)
 """Episodes that many a schedule with changes begins with."""
 
 CALM_SWARM = Swarm(mechanisms=(), extents=("client",), crashes=False)
@@ -259,3 +344,18 @@ def _read_and_write(draw: Draw, draft: Draft, r: int, w: int) -> None:
         key, wait = pick(draw, draft.keys), pick(draw, (True, True, False))
         operate(draw, draft, through, wait=wait, key=key, kind=pick(draw, ("put", "put", "delete")), quorum=w)
         operate(draw, draft, through, wait=wait, key=key, kind="get", quorum=r)
+
+
+@st.composite
+def lone_upheavals(draw: st.DrawFn) -> Schedule:
+    """Schedules of an episode or two on a small cluster, with few copies or one: soon over, so there can be many."""
+    number, configuration = draw(up_to(2**31 - 1)), draw(configurations(changing=True, small=True))
+    swarm = draw(hard_swarms(configuration.nodes))
+    draft = Draft(configuration, swarm=swarm, keys=MANY_KEYS, name=NAME, seed=number, budget=LONE_S, changing=True)
+    for _ in range(draw(up_to(LONE_MOVES, 1))):
+        if draft.length:
+            draft.settle()
+        offered = tuple(move for move in OPENINGS if move.offered(draft))
+        if offered:
+            pick(draw, offered).tell(draw, draft)
+    return draft.finish()

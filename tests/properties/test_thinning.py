@@ -1,9 +1,10 @@
 """Schedules without some of their steps: what is left makes sense, and is judged to its end."""
 
+import msgspec
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from ringcheck.schedule import ExpectAnswer, ExpectSettled, Get, Put, Settle
+from ringcheck.schedule import Delete, ExpectAnswer, ExpectSettled, Get, Put, Settle
 from ringcheck_properties.exploration import draw
 from ringcheck_properties.flaws import flaws
 from ringcheck_properties.registry import all_examples
@@ -25,11 +26,41 @@ def test_what_is_left_has_no_flaw_and_is_settled(seed: int, data: st.DataObject)
 
 
 def test_nothing_dropped_changes_nothing() -> None:
-    """Expectations stay as they are; they go with the first step that does."""
+    """Expectations stay as they are."""
     for example in all_examples():
         whole = example.schedule(5, 0)
         assert thinned(whole, ()) == whole
-        assert not any(isinstance(step, EXPECTATIONS) for step in thinned(whole, {0}).steps)
+
+
+def test_an_expectation_stays_where_only_other_keys_have_changed() -> None:
+    """It goes with the first operation on its key, and with anything else that is no operation."""
+    for example in all_examples():
+        whole = example.schedule(5, 0)
+        keys = {each.id: each.key for each in whole.operations()}
+        for place, step in enumerate(whole.steps):
+            left = {each for each in thinned(whole, {place}).steps if isinstance(each, EXPECTATIONS)}
+            assert left <= set(whole.steps)
+            if isinstance(step, Get | Put | Delete):
+                about = {each.key if isinstance(each, ExpectSettled) else keys[each.operation] for each in left}
+                assert step.key not in about
+            elif not isinstance(step, EXPECTATIONS):
+                assert not left
+            else:
+                assert step not in left or whole.steps.count(step) > 1
+    several = next(each for each in all_examples() if each.name.startswith("KV-05")).schedule(5, 0)
+    assert any(isinstance(step, EXPECTATIONS) for step in thinned(several, {0}).steps)
+
+
+def test_a_smaller_cluster_is_asked_for_nothing_that_it_lacks() -> None:
+    """What went through the nodes that are gone goes too, and so do all expectations."""
+    for number in range(20):
+        whole = draw(number)
+        fewer = max(whole.configuration.n, whole.configuration.nodes - 2)
+        configuration = msgspec.structs.replace(whole.configuration, nodes=fewer, weights=(), hosts=())
+        left = thinned(whole, (), configuration=configuration)
+        assert left.configuration == configuration
+        assert [flaw for flaw in flaws(left) if "ends with" not in flaw] == []
+        assert configuration == whole.configuration or not any(isinstance(step, EXPECTATIONS) for step in left.steps)
 
 
 def test_everything_dropped_is_a_settle() -> None:
