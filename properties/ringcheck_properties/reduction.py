@@ -83,18 +83,21 @@ def reductions(draw: st.DrawFn, whole: Schedule) -> Schedule:
 
 
 def _simpler(draw: Draw, whole: Configuration) -> Configuration:
-    """The cluster with fewer partitions, fewer nodes, and without weights or hosts that are shared."""
-    partitions, absent_nodes = draw(up_to(WHOLE)), [draw(up_to(WHOLE)) == GONE for _ in range(whole.nodes - whole.n)]
-    weights, hosts = (draw(up_to(WHOLE)) for _ in range(2))
-    nodes = whole.nodes - sum(absent_nodes)
-    kept_hosts = () if hosts == GONE else whole.hosts[:nodes]
-    fewer = FEWER_PARTITIONS[partitions] if partitions < len(FEWER_PARTITIONS) else whole.partition_count
+    """The cluster with fewer partitions, fewer nodes, no weights, no hosts that are shared, and tombstones for ever."""
+    partitions = draw(up_to(WHOLE))
+    absent = sum(draw(up_to(WHOLE)) == GONE for _ in range(whole.nodes - whole.n))
+    weights, hosts, tombstones = (draw(up_to(WHOLE)) != GONE for _ in range(3))
+    nodes = whole.nodes - absent
+    shared = whole.hosts[:nodes] if hosts else ()
+    if shared and len(set(shared)) < whole.n:
+        nodes, shared = whole.nodes, whole.hosts
     return msgspec.structs.replace(
         whole,
-        nodes=nodes if not kept_hosts or len(set(kept_hosts)) >= whole.n else whole.nodes,
-        hosts=kept_hosts if len(set(kept_hosts)) >= whole.n else () if hosts == GONE else whole.hosts,
-        weights=() if weights == GONE else whole.weights[:nodes],
-        partition_count=min(fewer, whole.partition_count),
+        nodes=nodes,
+        hosts=shared,
+        weights=whole.weights[:nodes] if weights else (),
+        partition_count=min([whole.partition_count, *FEWER_PARTITIONS[partitions : partitions + 1]]),
+        tombstone_lifetime_ms=whole.tombstone_lifetime_ms if tombstones else 0,
     )
 
 

@@ -28,7 +28,7 @@ from ringcheck_properties import exploration
 from ringcheck_properties.flaws import flaws
 from ringcheck_properties.thinning import thinned
 
-DRAWN = 120
+DRAWN = 300
 CHANGES = Join | Leave | Remove
 
 

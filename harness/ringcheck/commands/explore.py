@@ -4,6 +4,7 @@ from pathlib import Path
 
 import click
 
+from ringcheck.commands import choosing
 from ringcheck.exploring.audit import USUAL_SHARE
 from ringcheck.exploring.exploration import explore
 from ringcheck.exploring.options import USUAL_TIME_S, Options, usual_workers
@@ -28,7 +29,7 @@ from ringcheck.simulation.loading import REFERENCE
 )
 @click.option("--first", type=click.IntRange(min=0), metavar="SEED", help="Begin here; drawn and shown if not given.")
 @click.option("--seed", type=click.IntRange(min=0), metavar="S", help="Try this one seed alone, and show all of it.")
-@click.option("--only", metavar="ID,…", help="Only these requirements, as in DUR-01,SIB-02.")
+@choosing.only
 @click.option("--keep-going", is_flag=True, help="Go on after a failure, and group failures by their cause.")
 @click.option("--resume", is_flag=True, help="Go on where the newest exploration of this core in DIR stopped.")
 @click.option(
@@ -63,7 +64,7 @@ def command(
     time_s: float | None,
     first: int | None,
     seed: int | None,
-    only: str | None,
+    only: tuple[str, ...],
     keep_going: bool,
     resume: bool,
     workers: int,
@@ -85,7 +86,7 @@ def command(
         first=first,
         seeds=seeds,
         time_s=time_s,
-        only=tuple(only.split(",")) if only else (),
+        only=only,
         keep_going=keep_going,
         resume=resume,
         workers=workers,

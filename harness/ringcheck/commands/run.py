@@ -4,6 +4,7 @@ from pathlib import Path
 
 import click
 
+from ringcheck.commands import choosing
 from ringcheck.engine import LARGEST_SEED, Listener, Options, run, usual_workers
 from ringcheck.reports.console import make_console
 from ringcheck.reports.junit import JUnitReport
@@ -11,7 +12,7 @@ from ringcheck.reports.terminal import TerminalReport
 
 
 @click.command("run")
-@click.option("--only", metavar="ID,…", help="Only these requirements, as in DUR-01,SIB-02.")
+@choosing.only
 @click.option("--nodes", type=click.IntRange(min=1), default=5, show_default=True, help="Nodes of a cluster.")
 @click.option(
     "--seed", type=click.IntRange(0, LARGEST_SEED), help="Seed of all random choices; drawn and shown if not given."
@@ -46,7 +47,7 @@ from ringcheck.reports.terminal import TerminalReport
 )
 @click.argument("target", nargs=-1, type=click.UNPROCESSED, metavar="[-- COMMAND … {config}]")
 def command(
-    only: str | None,
+    only: tuple[str, ...],
     nodes: int,
     seed: int | None,
     out: Path,
@@ -68,7 +69,7 @@ def command(
     options = Options(
         command=target or None,
         core=core,
-        only=() if only is None else tuple(filter(str.strip, only.split(","))) or ("",),
+        only=only,
         nodes=nodes,
         seed=seed,
         schedules=schedules,

@@ -1,7 +1,6 @@
 """What every conversation shares: the data, the clock's hand, and the ways to ask, persist, reply and wait."""
 
 import heapq
-from collections.abc import Callable
 from typing import Final
 
 from .admission import Admission
@@ -62,8 +61,7 @@ class Desk:
         self.own = config.node_id
         self.standing = standing
         self.ring = standing.ring
-        self.machine: Callable[[NodeId], str] = standing.view.machines.__getitem__
-        """The physical machine of a node, whether it is a member or not."""
+        self._machines = standing.view.machines
         self.view_digest = standing.view.digest
         self.replica = replica
         self.hints = hints
@@ -156,13 +154,17 @@ class Desk:
         standing = self.standing
         standing.adopt(view)
         self.ring = standing.ring
-        self.machine = view.machines.__getitem__
+        self._machines = view.machines
         self.view_digest = view.digest
         self.review_peers()
         watchers, self.watchers = self.watchers, []
         for watcher in watchers:
             if not watcher.closed:
                 watcher.on_view()
+
+    def machine(self, node: NodeId) -> str:
+        """The physical machine of a node, whether it is a member or not, by the view that is in force now."""
+        return self._machines[node]
 
     def review_peers(self) -> None:
         """Keep in touch with whom the view names; with who is drained until it has answered what it was asked."""

@@ -108,8 +108,14 @@ class Transfer(Conversation):
 
     @property
     def is_current(self) -> bool:
-        """Whether the changes that it is about are still those in force."""
-        return self._desk.standing.view.changes_digest == self._under
+        """Whether the changes that it is about are still those in force, and nobody else has turned out to be a source.
+
+        A confirmation of earlier changes may come after the later ones: then what it says is here has to be taken, too.
+        """
+        standing = self._desk.standing
+        if standing.view.changes_digest != self._under:
+            return False
+        return standing.placement(self.partition).sources == self._placement.sources
 
     def confirmation(self) -> Event:
         """What there is to publish once all of it is here."""
@@ -145,11 +151,14 @@ class Transfer(Conversation):
         return node in self._desk.peers and self._desk.peers[node].heard
 
     def _await_others(self) -> None:
-        """Who does not know of the change yet would find too few homes that still count."""
+        """Who does not know of the change yet would find too few homes that still count.
+
+        Who agrees has told all that it had confirmed before. A peer that has not been tried yet is waited for, too.
+        """
         desk = self._desk
         if not self.is_current or self._patience.is_over(desk.now):
             self._end(whole=False)
-        elif all(desk.standing.agrees(node) for node, peer in desk.peers.items() if peer.heard):
+        elif all(desk.standing.agrees(node) for node, peer in desk.peers.items() if peer.trusted):
             owners = self._placement.owners
             self._run(Relieving, [node for node in self._placement.sources if node not in owners], self._finish)
         else:

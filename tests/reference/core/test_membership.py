@@ -24,7 +24,7 @@ from ringcheck_reference.core.messages import (
     Release,
 )
 
-from .cluster import Cluster, Disk, Request
+from .cluster import Cluster, Disk, Link, Request
 
 KEYS = tuple(b"key %d" % number for number in range(40))
 
@@ -73,6 +73,23 @@ def test_a_node_joins_and_takes_its_share() -> None:
     assert any("n5" in owners for owners in cluster.running["n1"].core.ring().owners)
     holders(cluster)
     assert cluster.ask("n5", ClientGet(KEYS[0])) is not None
+
+
+@pytest.mark.parametrize("first", ["join", "put"])
+def test_two_members_of_one_machine_are_one_copy_when_one_joins_during_a_write(first: str) -> None:
+    """A member that stands in counts by the machine that it joined with, though the write began before it did."""
+    cluster = Cluster(3)
+    cluster.add("n4")
+    cluster.run_for(1.0)
+    cluster.split(("n1", "n2", "n4"), ("n3",), link=Link.DROPPING)
+    join = ClientJoin(Member("n4", host="n1"))
+    if first == "join":
+        change(cluster, "n2", join)
+    puts = [cluster.call("n1", ClientPut(key, b"value", w=3)) for key in KEYS]
+    if first == "put":
+        change(cluster, "n2", join)
+    cluster.run_for(cluster.config.request_timeout + 1.0)
+    assert not [put for put in puts if isinstance(cluster.replies.get(put), PutResult)]
 
 
 def test_a_node_leaves_is_drained_and_may_be_stopped() -> None:
