@@ -6,6 +6,9 @@ from ringcheck.schedule import Configuration
 from ringcheck_properties.picking import pick
 
 MOST_NODES = 9
+NODES = (3, 1, 2, 4, 5, 5, 5, 6, MOST_NODES)
+NODES_THAT_MOVE = (3, 1, 2, 4, 4, 5, 5, 6)
+"""Others join, and what a change costs grows with all of them."""
 FEW_NODES = (3, 1, 1, 2, 4, 5)
 FEW_COPIES = (2, 1, 1, 3)
 COPIES = (3, 1, 2, 2, 2, 3, 3, 3, 4, 5)
@@ -25,7 +28,7 @@ TOMBSTONES_MS = (0, 0, 0, 0, 0, 0, 6_000, 10_000)
 that a schedule outlives it."""
 PARTITIONS = (1, 2, 4, 16, 64)
 FEW_PARTITIONS = (4, 1, 2, 8, 16)
-MOVED_PARTITIONS = (*FEW_PARTITIONS, *FEW_PARTITIONS, 64)
+MOVED_PARTITIONS = (*FEW_PARTITIONS * 3, 64)
 """Where they move, many are rare: each that does is messages and events of its own."""
 ROUNDS_TO_MOVE = 5
 """So many rounds of handoff more it takes until what moved is copied, released, confirmed, dropped and drained."""
@@ -37,7 +40,7 @@ def configurations(draw: st.DrawFn, *, changing: bool = False, small: bool = Fal
 
     With `changing` they are made for nodes that join and leave; `small` ones have few nodes, and few copies.
     """
-    nodes = pick(draw, FEW_NODES if small else (3, 1, 2, 4, 5, 5, 5, 6, MOST_NODES))
+    nodes = pick(draw, FEW_NODES if small else NODES_THAT_MOVE if changing else NODES)
     hosts = _hosts(nodes, pick(draw, (0, 0, 0, 1)))
     n = min(pick(draw, FEW_COPIES if small else COPIES_THAT_MOVE if changing else COPIES), len(set(hosts)) or nodes)
     r, w = (pick(draw, (*[min(2, n)] * 3, 1, n)) for _ in range(2))

@@ -31,6 +31,8 @@ VALUE_SIZES: tuple[tuple[Size, ...], ...] = ((0,), (0,), (0, 64, 2_000), (0, "li
 """What is as long as a client may write is longer once there is a clock beside it, or a sibling."""
 BUDGET_S = 60.0
 """What a schedule may take before its last settle, in virtual seconds by estimate."""
+CHANGING_BUDGET_S = 30.0
+"""The same where nodes join and leave, which is several times as much work a second."""
 MOVES = 14
 OPENED_UNLESS_ONE_IN = 3
 """So many schedules begin with an episode, for one that does not."""
@@ -72,7 +74,7 @@ def hard_drafts(draw: st.DrawFn, *, changing: bool = False) -> Draft:
         sizes=pick(draw, VALUE_SIZES),
         name=NAME,
         seed=number,
-        budget=BUDGET_S,
+        budget=CHANGING_BUDGET_S if changes else BUDGET_S,
         changing=changes,
     )
     openings: tuple[Move, ...] = upheavals.OPENINGS if draft.changing else hardships.OPENINGS
@@ -151,7 +153,7 @@ class Source:
 
     def _run(self, number: int, carry_out: CarryOut, chosen: settings) -> None:
         if number % SCRIPTED_EVERY == SCRIPTED_EVERY - 1:
-            _run_strategy(scripts(changing=self.changing), number, carry_out, chosen)
+            _run_strategy(scripts(number // SCRIPTED_EVERY, changing=self.changing), number, carry_out, chosen)
         elif self.changing and number % CALM_EVERY == 1:
             _run_strategy(upheavals.calm_changes(), number, carry_out, chosen)
         elif self.changing and number % LONE_EVERY == 1:

@@ -157,8 +157,8 @@ def echo(draw: Draw, draft: Draft) -> None:
     split = draft.inject(Split(how=pick(draw, SILENT), left=together, right=apart))
     draft.inject(MessageFault(action="repeat", answers=True, delay_ms=LATE_MS[0]))
     draft.pause(pick(draw, (0.1, 0.1, TRUSTED)))
-    for key in draft.keys:
-        operate(draw, draft, together, wait=False, key=key, quorum=quorum)
+    for key in MANY_KEYS:
+        operate(draw, draft, together, wait=False, key=key, kind=pick(draw, ("get", "put")), quorum=quorum)
     draft.wait()
     draft.heal(split)
 

@@ -13,15 +13,18 @@ NODES = (1, 2, 3, 4, 5)
 
 
 @st.composite
-def scripts(draw: st.DrawFn, *, changing: bool = False) -> Schedule:
-    """Schedules of examples; one that needs more nodes than were drawn gets as many as it needs.
+def scripts(draw: st.DrawFn, place: int, *, changing: bool = False) -> Schedule:
+    """Schedules of an example; one that needs more nodes than were drawn gets as many as it needs.
+
+    The example is the one at this `place`, counted round and round: whoever tries one place after another has tried
+    all sooner than by chance.
 
     Those in which nodes join or leave are among them where `changing` says that a target is up to that. Those in which
     the harness plays a peer are not: messages suffer in other schedules too.
     """
-    # The number first: Hypothesis hardly ever begins twice with the same draw, and there are but so many examples.
-    number, example, nodes = draw(up_to(2**31 - 1)), pick(draw, _examples(changing=changing)), pick(draw, NODES)
-    return _on_enough(example, nodes, number)
+    # The number first: Hypothesis hardly ever begins twice with the same draw, and there are but so many sizes.
+    number, nodes, examples = draw(up_to(2**31 - 1)), pick(draw, NODES), _examples(changing=changing)
+    return _on_enough(examples[place % len(examples)], nodes, number)
 
 
 @cache

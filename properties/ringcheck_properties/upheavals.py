@@ -34,7 +34,7 @@ HEARD_S = (1.0, 0.2, 3.0)
 LONGEST_S = 8.0
 """So long a schedule waits at most for partitions to move."""
 NAME = "explored"
-JOINERS = 4
+JOINERS = 3
 """So many may join in one schedule: each is a node more."""
 CALM_MOVES = 10
 LONE_MOVES = 3
