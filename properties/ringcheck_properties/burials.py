@@ -41,9 +41,22 @@ def bury(draw: Draw, draft: Draft) -> None:
     if draw(coins):
         for key in keys:
             operate(draw, draft, hardships.running(draft), wait=True, key=key)
+    if pick(draw, (True, True, False)):
+        _revisit(draw, draft, keys)
     if draw(coins) and undamaged_copies(draft):
         draft.roll_back(pick(draw, undamaged_copies(draft)))
         draft.restart()
+
+
+def _revisit(draw: Draw, draft: Draft, keys: tuple[str, ...]) -> None:
+    """Keys are written again; then somebody deletes or overwrites what he saw of them at first, which is long gone."""
+    for key in keys:
+        first, through = draft.seen[key][0].operation, pick(draw, hardships.running(draft))
+        draft.put(key, through=through, client=hardships.NEWCOMER, context=None, quorum=0, wait=True)
+        if draw(coins):
+            draft.put(key, through=through, client=0, context=first, quorum=0, wait=True)
+        else:
+            draft.delete(key, through=through, client=0, context=first, quorum=0, wait=True)
 
 
 def undamaged_copies(draft: Draft) -> tuple[str, ...]:

@@ -1,7 +1,5 @@
 """Clusters of reference nodes as processes, for benchmarks: started together, gone at the end."""
 
-import asyncio
-import json
 import subprocess
 import sys
 import tempfile
@@ -11,7 +9,7 @@ from pathlib import Path
 from typing import Any, Final
 
 import grpc.aio
-from grpc_health.v1 import health_pb2, health_pb2_grpc  # type: ignore[import-untyped]
+from tests.benchmarks.nodes import THREE_COPIES, until_serving, write_config
 
 from dynamo_node.v1 import inspect_pb2_grpc, key_value_pb2_grpc, ring_pb2_grpc
 from ringcheck_chaos import ports
@@ -42,7 +40,6 @@ class Node:
         self.key_value: Any = key_value_pb2_grpc.KeyValueStub(self._channel)
         self.ring: Any = ring_pb2_grpc.RingStub(self._channel)
         self.inspect: Any = inspect_pb2_grpc.InspectStub(self._channel)
-        self._health: Any = health_pb2_grpc.HealthStub(self._channel)
 
     def start(self) -> None:
         """Start the process; does not wait."""
@@ -51,12 +48,7 @@ class Node:
 
     async def serving(self) -> None:
         """Return once it serves."""
-        async with asyncio.timeout(START_S):
-            while True:
-                answer = await self._health.Check(health_pb2.HealthCheckRequest(), wait_for_ready=True)
-                if answer.status == health_pb2.HealthCheckResponse.SERVING:
-                    return
-                await asyncio.sleep(0.05)
+        await until_serving(self._channel, START_S)
 
     def kill(self) -> None:
         """End the process, if there is one."""
@@ -77,7 +69,9 @@ async def running(count: int, command: Command = reference) -> AsyncIterator[lis
     with ports.lease(count) as lease, tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         book = {f"n{number}": f"{ports.HOST}:{port}" for number, port in enumerate(lease.ports, 1)}
-        nodes = [Node(each, book[each], command(_config(each, book, folder)), folder / f"{each}.log") for each in book]
+        members = [{"nodeId": member, "weight": 1} for member in book]
+        configs = {each: write_config(folder, each, book, members=members, **THREE_COPIES) for each in book}
+        nodes = [Node(each, book[each], command(configs[each]), folder / f"{each}.log") for each in book]
         try:
             for node in nodes:
                 node.start()
@@ -87,22 +81,3 @@ async def running(count: int, command: Command = reference) -> AsyncIterator[lis
         finally:
             for node in nodes:
                 await node.close()
-
-
-def _config(node: str, book: dict[str, str], folder: Path) -> Path:
-    directory = folder / f"{node}-data"
-    directory.mkdir()
-    path = folder / f"{node}.json"
-    config = {
-        "nodeId": node,
-        "listenAddress": book[node],
-        "dataDirectory": str(directory),
-        "n": 3,
-        "r": 2,
-        "w": 2,
-        "partitionCount": 16,
-        "members": [{"nodeId": member, "weight": 1} for member in book],
-        "addressBook": book,
-    }
-    path.write_text(json.dumps(config))
-    return path

@@ -7,6 +7,8 @@ looked up every second. What was there when a quarter of the time had passed may
 process is flat when the most that it held in the last quarter is at most so many percent above that of the second.
 
 A worker that came or went meanwhile shows nothing: that it was replaced may be what kept the memory low.
+
+Whether any seed broke a requirement is said too, since so many are tried anyway.
 """
 
 import json
@@ -88,6 +90,14 @@ def verdict(parent: Life, workers: Sequence[Life], count: int, within: float) ->
         return False, f"NOT FLAT: from the second quarter to the last, {', '.join(grown)}"
     most = max(each.growth for each in lives)
     return True, f"flat: from the second quarter to the last, by {most:+.1%} at most"
+
+
+def cleanliness(code: int, output: str) -> tuple[bool, str]:
+    """Whether no seed broke a requirement, and a line that says so; or what was broken, and how to see it again."""
+    told = [line.strip() for line in output.splitlines() if line.strip().startswith(("FAIL ", "the seed again"))]
+    if not code and not told:
+        return True, "clean: no seed broke a requirement"
+    return False, "\n".join(["NOT CLEAN: requirements were broken", *told])
 
 
 def table(lives: Sequence[Life]) -> Iterator[str]:
@@ -182,7 +192,10 @@ def _children(pid: int) -> list[int]:
 @click.option("--first", type=click.IntRange(min=0), default=1, show_default=True, help="The first seed.")
 @click.option("--within", default=10.0, show_default=True, help="So many percent more are still flat.")
 def main(minutes: float, workers: int, first: int, within: float) -> None:
-    """Print what `ringcheck explore` and its workers hold in memory, by quarters of the time; 1 when it is not flat."""
+    """Print what `ringcheck explore` and its workers hold in memory, by quarters of the time.
+
+    Ends with 1 when it is not flat, or a seed broke a requirement.
+    """
     signal.signal(signal.SIGTERM, signal.default_int_handler)  # so that the exploration ends with us
     with tempfile.TemporaryDirectory(prefix="ringcheck-memory-") as folder:
         exploration = Exploration(Path(folder), minutes * 60, workers, first)
@@ -197,7 +210,9 @@ def main(minutes: float, workers: int, first: int, within: float) -> None:
         click.echo(line)
     flat, line = verdict(exploration.parent, exploration.workers, workers, within / 100)
     click.echo(f"{exploration.parent.seeds:,} seeds in {minutes:g} minutes; {line}")
-    sys.exit(not flat)
+    clean, line = cleanliness(code, output)
+    click.echo(line)
+    sys.exit(not (flat and clean))
 
 
 if __name__ == "__main__":

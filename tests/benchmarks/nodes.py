@@ -17,8 +17,17 @@ import grpc.aio
 from grpc_health.v1 import health_pb2, health_pb2_grpc  # type: ignore[import-untyped]
 
 REFERENCE: Final = f"{shlex.quote(sys.executable)} -m ringcheck_reference"
+THREE_COPIES: Final = {"n": 3, "r": 2, "w": 2, "partitionCount": 16}
+"""Fields of a NodeConfig, in its JSON."""
 _TICKS_A_SECOND: Final = os.sysconf("SC_CLK_TCK")
 _LOOKS_EVERY_S: Final = 0.02
+
+
+def cpu_s(pid: int) -> float:
+    """The CPU time that a process has used, all its threads in user and kernel mode."""
+    # The name, in brackets, may hold spaces; utime and stime are the 14th and 15th field of proc(5).
+    after_name = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    return (int(after_name[11]) + int(after_name[12])) / _TICKS_A_SECOND
 
 
 class NodeProcess:
@@ -58,10 +67,8 @@ class NodeProcess:
 
     @property
     def cpu_s(self) -> float:
-        """The CPU time that it has used, all its threads in user and kernel mode."""
-        # The name, in brackets, may hold spaces; utime and stime are the 14th and 15th field of proc(5).
-        after_name = Path(f"/proc/{self._pid}/stat").read_text().rpartition(")")[2].split()
-        return (int(after_name[11]) + int(after_name[12])) / _TICKS_A_SECOND
+        """The CPU time that it has used, in seconds."""
+        return cpu_s(self._pid)
 
     @property
     def rss_mb(self) -> float:
@@ -87,9 +94,19 @@ class NodeProcess:
         return self._process.pid
 
 
-async def _serves(health: Any) -> bool:
+async def until_serving(channel: grpc.aio.Channel, within_s: float) -> None:
+    """Return once a node serves; raises TimeoutError."""
+    health = health_pb2_grpc.HealthStub(channel)
+    async with asyncio.timeout(within_s):
+        while True:
+            if await _serves(health, wait_for_ready=True):
+                return
+            await asyncio.sleep(_LOOKS_EVERY_S)
+
+
+async def _serves(health: Any, *, wait_for_ready: bool = False) -> bool:
     try:
-        answer = await health.Check(health_pb2.HealthCheckRequest(), timeout=1.0)
+        answer = await health.Check(health_pb2.HealthCheckRequest(), timeout=1.0, wait_for_ready=wait_for_ready)
     except grpc.aio.AioRpcError:
         return False
     return bool(answer.status == health_pb2.HealthCheckResponse.SERVING)

@@ -1,6 +1,6 @@
 """What a durable Put costs at three reference nodes, in CPU time, against one bare gRPC echo.
 
-    python tests/benchmarks/puts.py [--in-flight N …] [--asked any|coordinator] [--data-below DIRECTORY]
+    python -m tests.benchmarks.puts [--in-flight N …] [--asked any|coordinator] [--data-below DIRECTORY]
 
 The nodes are real processes with N=3, W=2 and a disk each; values have 100 bytes, and each Put carries the context that
 the Put before returned for its key, so that a key has one sibling. Clients ask the three nodes in turn, so that two of
@@ -16,7 +16,6 @@ the middle one is shown. Time to answer is that of a call alone in flight. What 
 
 import asyncio
 import itertools
-import json
 import os
 import shlex
 import statistics
@@ -33,7 +32,7 @@ from typing import Any, Final
 import click
 import grpc
 import grpc.aio
-from grpc_health.v1 import health_pb2, health_pb2_grpc  # type: ignore[import-untyped]
+from tests.benchmarks.nodes import REFERENCE, THREE_COPIES, cpu_s, until_serving, write_config
 
 from dynamo_node.v1 import key_value_pb2, key_value_pb2_grpc, ring_pb2, ring_pb2_grpc
 from ringcheck_chaos import ports
@@ -41,20 +40,11 @@ from ringcheck_chaos import ports
 NODES: Final = ("n1", "n2", "n3")
 KEYS: Final = 1000
 VALUE: Final = b"v" * 100
-REFERENCE: Final = f"{shlex.quote(sys.executable)} -m ringcheck_reference"
 ECHO: Final = "/benchmark.Echo/Echo"
 START_S: Final = 30.0
-_TICKS_A_SECOND: Final = os.sysconf("SC_CLK_TCK")
 
 Call = Callable[[], Awaitable[object]]
 """One call of a client, from its beginning to its answer."""
-
-
-def cpu_s(pid: int) -> float:
-    """The CPU time that a process has used, all its threads in user and kernel mode."""
-    # The name, in brackets, may hold spaces; utime and stime are the 14th and 15th field of proc(5).
-    after_name = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
-    return (int(after_name[11]) + int(after_name[12])) / _TICKS_A_SECOND
 
 
 @dataclass(frozen=True)
@@ -152,38 +142,6 @@ def processes(commands: Sequence[Sequence[str]], logs: Path) -> Iterator[list[su
             process.wait()
 
 
-def node_config(node: str, book: dict[str, str], folder: Path) -> Path:
-    """The file of one node's NodeConfig."""
-    directory = folder / f"{node}-data"
-    directory.mkdir()
-    path = folder / f"{node}.json"
-    config = {
-        "nodeId": node,
-        "listenAddress": book[node],
-        "dataDirectory": str(directory),
-        "n": 3,
-        "r": 2,
-        "w": 2,
-        "partitionCount": 16,
-        "members": [{"nodeId": member, "weight": 1} for member in NODES],
-        "addressBook": book,
-    }
-    path.write_text(json.dumps(config))
-    return path
-
-
-async def until_serving(channels: dict[str, grpc.aio.Channel]) -> None:
-    """Return once every node serves."""
-    async with asyncio.timeout(START_S):
-        for channel in channels.values():
-            health = health_pb2_grpc.HealthStub(channel)
-            while True:
-                answer = await health.Check(health_pb2.HealthCheckRequest(), wait_for_ready=True)
-                if answer.status == health_pb2.HealthCheckResponse.SERVING:
-                    break
-                await asyncio.sleep(0.05)
-
-
 async def coordinators(channel: grpc.aio.Channel) -> list[str]:
     """The first owner of each key."""
     ring: Any = ring_pb2_grpc.RingStub(channel)
@@ -270,11 +228,14 @@ async def measure(
         folder = Path(name)
         addresses = [f"{ports.HOST}:{port}" for port in lease.ports]
         book = dict(zip(NODES, addresses, strict=False))
-        commands = [[*command, str(node_config(each, book, folder))] for each in NODES]
-        commands.append([sys.executable, __file__, "--serve-echo", addresses[-1]])
+        members = [{"nodeId": member, "weight": 1} for member in NODES]
+        configs = [write_config(folder, each, book, members=members, **THREE_COPIES) for each in NODES]
+        commands = [[*command, str(config)] for config in configs]
+        commands.append([sys.executable, "-m", "tests.benchmarks.puts", "--serve-echo", addresses[-1]])
         with processes(commands, folder / "log") as running:
             channels = {node: grpc.aio.insecure_channel(address) for node, address in book.items()}
-            await until_serving(channels)
+            for channel in channels.values():
+                await until_serving(channel, START_S)
             puts = Puts(channels, await coordinators(channels["n1"]) if knows_ring else None)
             echo_channel = grpc.aio.insecure_channel(addresses[-1])
             echo: Any = echo_channel.unary_unary(ECHO)

@@ -60,6 +60,17 @@ def test_what_was_not_seen_is_not_flat(workers: list[Life], parent: Life, words:
     assert words in line
 
 
+def test_seeds_that_broke_something_are_told() -> None:
+    """By the exit code of the exploration, or by its report: a SHOULD ends with 0; and how to see it again."""
+    report = "\nFAIL RR-01 (SHOULD) A Get that met …\n  the seed again        ringcheck explore --seed 7\n"
+    assert memory.cleanliness(0, "nothing found") == (True, "clean: no seed broke a requirement")
+    for code, output in ((1, "cut off"), (0, report), (1, report)):
+        clean, told = memory.cleanliness(code, output)
+        assert not clean
+        assert told.startswith("NOT CLEAN")
+        assert ("ringcheck explore --seed 7" in told) == (output == report)
+
+
 def test_the_table_has_a_line_for_each() -> None:
     """Also for one that was seen for a moment only."""
     heads, _, *lines = memory.table((steady, life("worker 1", lambda at: at, range(100, 105))))

@@ -18,9 +18,6 @@ KITS = str(HERE / "simulated.py")
 SHORT = 15
 SAMPLE = ("26", "20", "58", "67", "41")
 """A quorum, versions, a tree, a crash and a change of members; each is killed and shrunk within seconds."""
-OUTLIVING = {"5R"}
-"""What no hunt kills within its budget: a stand-in has to be away for two lifetimes of a tombstone, and the same node
-has to coordinate before and after; chance brings that about once in a hundred episodes made for it. See `REBORN`."""
 CHANCES = 8
 """So many seeds of the world, of which a schedule needs one: its messages may come in another order by now."""
 
@@ -58,7 +55,7 @@ def bugs() -> dict[str, str]:
 def kept() -> Iterator[Found]:
     """The smallest schedules that hunts have left."""
     for file in sorted((HERE / "hunts").glob("*.json")):
-        if file.stem in bugs().keys() - OUTLIVING:
+        if file.stem in bugs():
             yield msgspec.json.decode(file.read_bytes(), type=Found)
 
 
@@ -82,7 +79,7 @@ def test_the_shortest_schedule_kills_and_harms_nobody_else(found: Found) -> None
 
 def test_every_bug_has_a_short_schedule() -> None:
     """What has been hunted is what there is to hunt."""
-    assert {found.name for found in kept()} | OUTLIVING == bugs().keys()
+    assert {found.name for found in kept()} == bugs().keys()
 
 
 REBORN = Schedule(

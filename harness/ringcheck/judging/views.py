@@ -115,9 +115,9 @@ class Views:
         return [change for change in self.effective if change.kind == kind and start <= change.start <= stop]
 
     def told(self, seen: Observation) -> frozenset[str]:
-        """Who hears of changes, by the end of a look: members and those that have left, but nobody who may be removed.
+        """Who hears of changes, by the end of a look: members, and those that have left.
 
-        Whose joining is in doubt hears of them where somebody who certainly does lists it.
+        Nobody does who may have been removed by then. Whose joining is in doubt does where somebody who does lists it.
         """
         asked = self.asked("join", -inf, seen.time)
         removed = {change.node for change in self.asked("remove", -inf, seen.time)}

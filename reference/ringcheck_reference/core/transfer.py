@@ -173,12 +173,15 @@ class Transfer(Conversation):
 
 
 class Confirming(Conversation):
-    """Publishes what has been taken over, as much as comes together; `published` is called for each, in the end."""
+    """Publishes what has been taken over, as much as comes together.
 
-    def __init__(self, desk: Desk, membership: Membership, published: Callable[[int], None]) -> None:
+    `done` is called for each partition, in the end, with whether that is known now.
+    """
+
+    def __init__(self, desk: Desk, membership: Membership, done: Callable[[int, bool], None]) -> None:
         self._desk = desk
         self._membership = membership
-        self._published = published
+        self._done = done
         self._ready: list[Transfer] = []
 
     def add(self, transfer: Transfer, *, alone: bool) -> None:
@@ -195,7 +198,7 @@ class Confirming(Conversation):
         current = [transfer for transfer in ready if transfer.is_current]
         for transfer in ready:
             if not transfer.is_current:
-                self._published(transfer.partition)
+                self._done(transfer.partition, False)
         if not current:
             return
         numbers = [transfer.partition for transfer in current]
@@ -204,7 +207,7 @@ class Confirming(Conversation):
             for number in numbers:
                 if durable:
                     self._desk.standing.set_released(number, released=False)
-                self._published(number)
+                self._done(number, durable)
 
         self._membership.learn(
             [transfer.confirmation() for transfer in current],
@@ -276,7 +279,7 @@ class TransferRound(Conversation):
     def __init__(self, desk: Desk, membership: Membership) -> None:
         self._desk = desk
         self._membership = membership
-        self._confirming = Confirming(desk, membership, self._forget)
+        self._confirming = Confirming(desk, membership, self._published)
         self._running: set[int] = set()
         self._unpublished: set[int] = set()
         """What is here, and not confirmed yet."""
@@ -330,8 +333,11 @@ class TransferRound(Conversation):
         if whole:
             self._confirming.add(transfer, alone=not self._running and not self._is_going_on)
 
-    def _forget(self, partition: int) -> None:
+    def _published(self, partition: int, is_known: bool) -> None:
+        """What is not has to be taken over again, and no view may come that would begin it."""
         self._unpublished.discard(partition)
+        if not is_known:
+            self._retrying.failed()
 
     def _agree(self) -> None:
         own, standing = self._desk.own, self._desk.standing

@@ -75,8 +75,9 @@ def test_a_node_joins_and_takes_its_share() -> None:
     assert cluster.ask("n5", ClientGet(KEYS[0])) is not None
 
 
+@pytest.mark.parametrize("through", ["n1", "n4"])
 @pytest.mark.parametrize("first", ["join", "put"])
-def test_two_members_of_one_machine_are_one_copy_when_one_joins_during_a_write(first: str) -> None:
+def test_two_members_of_one_machine_are_one_copy_when_one_joins_during_a_write(first: str, through: str) -> None:
     """A member that stands in counts by the machine that it joined with, though the write began before it did."""
     cluster = Cluster(3)
     cluster.add("n4")
@@ -85,7 +86,7 @@ def test_two_members_of_one_machine_are_one_copy_when_one_joins_during_a_write(f
     join = ClientJoin(Member("n4", host="n1"))
     if first == "join":
         change(cluster, "n2", join)
-    puts = [cluster.call("n1", ClientPut(key, b"value", w=3)) for key in KEYS]
+    puts = [cluster.call(through, ClientPut(key, b"value", w=3)) for key in KEYS]
     if first == "put":
         change(cluster, "n2", join)
     cluster.run_for(cluster.config.request_timeout + 1.0)

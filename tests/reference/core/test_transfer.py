@@ -4,10 +4,10 @@ from collections import Counter
 from typing import Any
 
 from ringcheck_reference.core.config import Member
-from ringcheck_reference.core.effects import ChangeResult, Persist, PutFact, PutResult
+from ringcheck_reference.core.effects import ChangeResult, DropFact, Persist, PutFact, PutResult
 from ringcheck_reference.core.messages import ClientJoin, ClientLeave, ClientPut, NodeId, PeerRequest, Read
 
-from .cluster import Cluster
+from .cluster import Cluster, Disk
 
 KEYS = tuple(b"key %d" % number for number in range(300))
 LONG_S = 1000.0
@@ -78,6 +78,33 @@ def test_confirmations_are_made_known_many_at_a_time() -> None:
     assert isinstance(cluster.ask("n2", ClientJoin(Member("n5"))), ChangeResult)
     assert cluster.run_until(lambda: is_calm(cluster), within=10.0)
     assert cluster.counts["facts"] > 3 * cluster.counts["batches"]
+
+
+class Fussy(Disk):
+    """Refuses what takes a partition over for good, once for each of so many batches."""
+
+    left = 0
+
+    def commit(self, persist: Persist) -> bool:
+        """See Disk."""
+        if self.left and any(isinstance(write, DropFact) for write in persist.writes):
+            self.left -= 1
+            return False
+        return super().commit(persist)
+
+
+def test_a_confirmation_that_is_not_kept_is_tried_again_without_waiting_for_a_round() -> None:
+    """Nothing follows that would begin it anew: no view, since there was none."""
+    cluster = filled(4, partition_count=4)
+    cluster.add("n5")
+    cluster.crash("n5")
+    disk = Fussy()
+    disk.left = 2
+    cluster.replace_disk("n5", disk)
+    cluster.start("n5")
+    assert isinstance(cluster.ask("n2", ClientJoin(Member("n5"))), ChangeResult)
+    assert cluster.run_until(lambda: is_calm(cluster), within=10.0)
+    assert disk.left == 0
 
 
 def test_a_leaver_is_drained_without_waiting_for_a_round() -> None:

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from ringcheck.cluster import Cluster
 from ringcheck.history import DiskLost, FaultBegan, FaultEnded, NodeDown, NodeUp, Note
-from ringcheck.lifetime import left_out, lifetime_s
+from ringcheck.lifetime import forget_outlived
 from ringcheck.node import Node
 from ringcheck.schedule import Inject
 from ringcheck.worlds.chronicle import Chronicle
@@ -89,14 +89,10 @@ class Disturbance:
 
     async def roll_back(self, names: Sequence[str]) -> None:
         """SIGKILL those of these nodes of whose disks there is a copy, and put it in place. Raises MachineError."""
-        lifetime = lifetime_s(self._cluster.descriptions.values())
-        for name in names:
-            disk = self._cluster.nodes[name].disk
-            if disk.has_copy and disk.copy_age_s > lifetime:
-                text = left_out(name, disk.copy_age_s, lifetime)
-                self._chronicle.write(Note(time=self._chronicle.now(), text=text, node=name))
-                disk.forget_copy()
-        copied = [name for name in names if self._cluster.nodes[name].disk.has_copy]
+        disks = {name: self._cluster.nodes[name].disk for name in names}
+        for name, why in forget_outlived(disks, self._cluster.descriptions.values()):
+            self._chronicle.write(Note(time=self._chronicle.now(), text=why, node=name))
+        copied = [name for name in names if disks[name].has_copy]
         await self.kill(copied)
         for name in copied:
             await self._cluster.roll_back(name)

@@ -15,7 +15,7 @@ from ringcheck.history import (
     Note,
     SettleBegan,
 )
-from ringcheck.lifetime import left_out, lifetime_s
+from ringcheck.lifetime import forget_outlived
 from ringcheck.schedule import (
     Await,
     Backup,
@@ -195,17 +195,13 @@ class Execution:
             self._chronicle.write(DiskLost(time=self._chronicle.now(), node=name, how="wiped"))
 
     def _roll_back(self, names: tuple[str, ...]) -> None:
-        lifetime = lifetime_s(self._cluster.descriptions.values())
-        for name in names:
-            disk = self._cluster.nodes[name].disk
-            if disk.has_copy and disk.copy_age_s > lifetime:
-                text = left_out(name, disk.copy_age_s, lifetime)
-                self._chronicle.write(Note(time=self._chronicle.now(), text=text, node=name))
-                disk.forget_copy()
-        copied = tuple(name for name in names if self._cluster.nodes[name].disk.has_copy)
+        disks = {name: self._cluster.nodes[name].disk for name in names}
+        for name, why in forget_outlived(disks, self._cluster.descriptions.values()):
+            self._chronicle.write(Note(time=self._chronicle.now(), text=why, node=name))
+        copied = tuple(name for name in names if disks[name].has_copy)
         self._kill(copied)
         for name in copied:
-            self._cluster.nodes[name].disk.roll_back()
+            disks[name].roll_back()
             self._chronicle.write(DiskLost(time=self._chronicle.now(), node=name, how="rolled back"))
 
     def _settle(self) -> None:
