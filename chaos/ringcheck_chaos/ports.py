@@ -5,6 +5,7 @@ back when its holder dies in whatever way, keeps nothing on disk, and scopes nam
 namespace. Asking the kernel for a free port and closing it again would leave a gap in which another run gets it.
 """
 
+import errno
 import os
 import random
 import socket
@@ -74,8 +75,10 @@ def _hold(port: int) -> socket.socket | None:
     try:
         holder.bind(f"\0ringcheck-port-{port}")
         _check_bindable(port)
-    except OSError:
+    except OSError as error:
         holder.close()
+        if error.errno in (errno.EMFILE, errno.ENFILE):
+            raise  # this says nothing of the port
         return None
     return holder
 

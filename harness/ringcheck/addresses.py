@@ -28,5 +28,5 @@ def check_free(address: str) -> None:
 def check_address(address: str) -> None:
     """Raise UsageError unless it is host:port."""
     host, colon, port = address.rpartition(":")
-    if not (host and colon and port.isascii() and port.isdigit() and 0 < int(port) < 65_536):
+    if not (host.isprintable() and host and colon and port.isascii() and port.isdigit() and 0 < int(port) < 65_536):
         raise UsageError(f"{address!r} is no address; give host and port, as in 127.0.0.1:20100.")

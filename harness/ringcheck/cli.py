@@ -4,6 +4,7 @@ import contextlib
 import errno
 import importlib
 import io
+import os
 import signal
 import sys
 import tempfile
@@ -14,7 +15,7 @@ from pathlib import Path
 
 import click
 
-from ringcheck.errors import RingcheckError
+from ringcheck.errors import NO_FILES, NO_FILES_SAID, RingcheckError
 from ringcheck.reports.console import silence_output
 from ringcheck.version import __version__
 
@@ -73,11 +74,26 @@ def cli() -> None:
 
 def main(arguments: Sequence[str] | None = None) -> None:
     """Run the command line and exit with its code; the entry point of the program."""
+    _open_what_is_closed()
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
             # A terminal that cannot show an arrow should show a question mark, not a traceback.
             stream.reconfigure(errors="replace")
     sys.exit(_code_whatever_comes(arguments))
+
+
+def _open_what_is_closed() -> None:
+    """Let the standard streams that we were started without (`>&-`) lead nowhere.
+
+    What opens a file next would else get their number, and with it what others write to standard output.
+    """
+    for number, name in enumerate(("stdin", "stdout", "stderr")):
+        try:
+            os.fstat(number)
+        except OSError:
+            os.set_inheritable(os.open(os.devnull, os.O_RDWR), True)  # the lowest number that is free, so this one
+        if getattr(sys, name) is None:
+            setattr(sys, name, open(number, "w" if number else "r", closefd=False))  # noqa: SIM115
 
 
 def _code_whatever_comes(arguments: Sequence[str] | None) -> int:
@@ -115,7 +131,14 @@ def code_of(arguments: Sequence[str] | None = None) -> int:
         # Whoever read our output has had enough of it (`ringcheck … | head`).
         silence_output()
         return BROKEN_PIPE
+    except UnicodeEncodeError as error:
+        # Commands take a key to the byte; what else is typed, such as a folder, is told in UTF-8 somewhere.
+        if "surrogates not allowed" not in error.reason or not _typed(error.object, arguments):
+            return _bug(error)
+        return _say(f"An argument is no text in UTF-8, where it has to be: {error.object!r}.", 2)
     except OSError as error:
+        if error.errno in NO_FILES:
+            return _say(NO_FILES_SAID, BUG)
         if error.errno not in NO_ROOM:
             return _bug(error)
         silence_output()
@@ -137,6 +160,12 @@ def _terminated_as_interrupted() -> Iterator[None]:
         yield
     finally:
         signal.signal(signal.SIGTERM, former)
+
+
+def _typed(text: str, arguments: Sequence[str] | None) -> bool:
+    """Whether what is no text in it was typed: an escaped byte of an argument."""
+    escaped = {letter for letter in text if "\udc80" <= letter <= "\udcff"}
+    return bool(escaped) and escaped <= set("".join(sys.argv if arguments is None else arguments))
 
 
 def _bug(error: Exception) -> int:

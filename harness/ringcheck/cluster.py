@@ -13,7 +13,7 @@ from typing import Self
 
 import msgspec
 
-from ringcheck.errors import MachineError
+from ringcheck.errors import NO_FILES, NO_FILES_SAID, MachineError
 from ringcheck.history import Description
 from ringcheck.node import Node, make_node
 from ringcheck.schedule import Configuration
@@ -286,4 +286,5 @@ def _this_machine() -> Iterator[None]:
     try:
         yield
     except (NoPortsError, ToxiproxyError, ProcessError, OSError) as error:
-        raise MachineError(str(error)) from error
+        out_of_files = isinstance(error, OSError) and error.errno in NO_FILES
+        raise MachineError(NO_FILES_SAID if out_of_files else str(error)) from error

@@ -1,8 +1,9 @@
 """What the fixture `conform` does: carry a schedule out, judge its history, and tell pytest what came of it."""
 
+import contextlib
 import re
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Collection, Iterable
 from pathlib import Path
 from types import TracebackType
 from typing import NoReturn, Self
@@ -11,8 +12,9 @@ import msgspec
 import pytest
 
 from ringcheck import history as happened
-from ringcheck.errors import RingcheckError
+from ringcheck.errors import RingcheckError, TargetError
 from ringcheck.events import EventLog, Progress, ScheduleBegan, ScheduleEnded, TargetBroke, now
+from ringcheck.exploring.captivity import captivity
 from ringcheck.judging import explain, judge
 from ringcheck.judging.verdict import Breach, Judgement
 from ringcheck.plugin import GIVEN_UP
@@ -83,6 +85,10 @@ class Conform:
             self._give_up(*self._given_up)
         if schedule.configuration.mixed and self._profiles and "peer" not in self._profiles:
             pytest.skip("PEER-01 skipped: the target does not declare peer")
+        undeclared = undeclared_by(self._profiles, schedule.requirements) if self._profiles else []
+        if schedule.requirements and len(undeclared) == len(schedule.requirements):
+            # Whatever it would show of the rest, others show too, and it takes its time.
+            pytest.skip("; ".join(undeclared))
         path = self.settings.out.absolute() / "histories" / f"{_slug(schedule)}.jsonl"
         path.parent.mkdir(parents=True, exist_ok=True)
         began = time.monotonic()
@@ -130,9 +136,14 @@ class Conform:
         try:
             if self._world is None:
                 self._world = self._open(self.settings, self._progress)
-            return self._world.carry_out(schedule, path), None
+            with captivity() if self.settings.core else contextlib.nullcontext():
+                return self._world.carry_out(schedule, path), None
         except RingcheckError as error:
             return None, error
+        except SystemExit as error:
+            if not self.settings.core:
+                raise
+            return None, TargetError(f"The core wants its process to end: {type(error).__name__}: {error}")
 
     def _record(self, judgement: Judgement, path: Path | None, seconds: float) -> None:
         if self._log:
@@ -206,13 +217,20 @@ def doubts_of(requirements: tuple[str, ...], judgement: Judgement) -> list[str]:
     doubts = []
     for name in requirements:
         finding = judgement.findings.get(name)
-        profile = all_requirements()[name].profile
-        if judgement.profiles and profile not in judgement.profiles:
-            doubts.append(f"{name} skipped: the target does not declare {profile}")
+        if judgement.profiles and (undeclared := undeclared_by(judgement.profiles, (name,))):
+            doubts += undeclared
         elif finding is None or not (finding.held or finding.breaches):
             why = ", ".join(finding.unclear) if finding else ""
             doubts.append(f"{name} inconclusive: {why or 'its event never happened'}")
     return doubts
+
+
+def undeclared_by(profiles: Collection[str], requirements: Iterable[str]) -> list[str]:
+    """One sentence for each of the requirements that is about a profile which these are without."""
+    named = [(name, all_requirements()[name].profile) for name in requirements]
+    return [
+        f"{name} skipped: the target does not declare {profile}" for name, profile in named if profile not in profiles
+    ]
 
 
 def tell(history: happened.History, breaches: tuple[Breach, ...], path: Path) -> str:

@@ -26,7 +26,7 @@ from ringcheck.events import Event, Follower, TargetBroke
 from ringcheck.outcome import BROKE, Findings, Outcome
 from ringcheck.requirements import UnknownRequirementError, select
 from ringcheck.results import Results
-from ringcheck.simulation.loading import load_kit
+from ringcheck.simulation.loading import load_kit, settled_name
 from ringcheck.stopping import stop_signals
 from ringcheck.target import Target, start_deadline_s
 from ringcheck_chaos.toxiproxy import ToxiproxyError, find_server
@@ -139,7 +139,9 @@ def _prepare(options: Options) -> Run:
         raise UsageError("A core means the simulated world, a command or a Toxiproxy server the live one; choose.")
     target = Target.from_command(options.command, options.directory)
     if options.core:
-        load_kit(options.core)
+        # pytest runs elsewhere, in the folder of the results.
+        options = msgspec.structs.replace(options, core=settled_name(options.core))
+        load_kit(options.core or "")
     else:
         _check_live(options, target)
     seed = secrets.randbelow(2**32) if options.seed is None else options.seed

@@ -9,7 +9,11 @@
 A message says what was seen, what was expected and what to do.
 """
 
+import errno
 from typing import ClassVar
+
+NO_FILES = frozenset({errno.EMFILE, errno.ENFILE})
+NO_FILES_SAID = "No more files can be opened; raise the limit with `ulimit -n`, and try again."
 
 
 class RingcheckError(Exception):

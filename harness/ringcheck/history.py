@@ -13,7 +13,7 @@ import msgspec
 from ringcheck.schedule import Schedule
 from ringcheck_chaos.faults import Fault
 
-FORMAT = 3
+FORMAT = 4
 """Format of the files this version writes, and the newest that it reads."""
 
 
@@ -340,12 +340,29 @@ class Diverged(msgspec.Struct, frozen=True, kw_only=True, tag_field="event", tag
     reasons: tuple[str, ...]
 
 
+class Starved(msgspec.Struct, frozen=True, kw_only=True, tag_field="event", tag="starved"):
+    """From `began` to `time` the machine was busy with something else than the run.
+
+    waited_s  how long the threads of the run (nodes, proxies, the harness) could have run and waited for a core, in all
+    ran_s     how long they were on a core, in all
+    """
+
+    time: float
+    began: float
+    waited_s: float
+    ran_s: float
+
+
 class Note(msgspec.Struct, frozen=True, kw_only=True, tag_field="event", tag="note"):
-    """Something a reader should know: the last log lines of a node that died, a step that could not be carried out."""
+    """Something a reader should know: a step that could not be carried out, say.
+
+    log  the text is the last lines that `node` wrote, read when it had died or when the run was over
+    """
 
     time: float
     text: str
     node: str = ""
+    log: bool = False
 
 
 class Broke(msgspec.Struct, frozen=True, kw_only=True, tag_field="event", tag="broke"):
@@ -386,6 +403,7 @@ Event: TypeAlias = (
     | SettleBegan
     | Converged
     | Diverged
+    | Starved
     | Note
     | Broke
 )

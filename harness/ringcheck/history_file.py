@@ -67,6 +67,8 @@ def read_history(path: Path, *, partial: bool = False) -> History:
             if number == len(lines) and not line.endswith(b"\n"):
                 break
             raise HistoryError(f"{path}, line {number} is no event of a history ({error}). {_ADVICE}") from None
+        if not 0 <= item.time <= LONGEST_S:
+            raise HistoryError(f"{path}, line {number} has the time {item.time:g} s, which no run has. {_ADVICE}")
         if isinstance(item, Footer):
             footer = item
         else:
@@ -83,6 +85,9 @@ def read_history(path: Path, *, partial: bool = False) -> History:
         )
     return History(header=header, events=tuple(events), footer=footer)
 
+
+LONGEST_S = 1e8
+"""Three years: no run takes so long."""
 
 _ADVICE = "Name a file that ringcheck wrote, unchanged."
 

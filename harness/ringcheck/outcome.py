@@ -1,5 +1,7 @@
 """From the events of a run to its outcome: a pure fold, with no process and no clock."""
 
+import re
+
 import msgspec
 
 from ringcheck.events import CaseEnded, Collected, Event, ScheduleEnded, TargetBroke, WorkerLost
@@ -89,7 +91,8 @@ class Findings:
         verdict = combine(requirement, profile, self._judgements)
         heard_of = any(requirement in judgement.findings for _, judgement in self._judgements)
         if verdict.status == "inconclusive" and not heard_of and (excuses := self._excuses.get(requirement)):
-            return msgspec.structs.replace(verdict, reasons=tuple(dict.fromkeys(excuses)))
+            reasons = (_excuse(excuse, requirement) for excuse in excuses)
+            return msgspec.structs.replace(verdict, reasons=tuple(dict.fromkeys(reasons)))
         return verdict
 
     def _others(self, wanted: set[str]) -> tuple[Charge, ...]:
@@ -111,3 +114,11 @@ class Findings:
         if "inconclusive" in musts or all(verdict.status != "pass" for verdict in verdicts):
             return INCONCLUSIVE
         return CONFORMS
+
+
+def _excuse(reason: str, requirement: str) -> str:
+    """Of a skipped test's reason, what it says of this requirement, if it tells them apart (see `doubts_of`)."""
+    doubt = re.search(
+        rf"(?:^|; ){requirement} inconclusive: (.*?)(?=; [A-Z]+-\d+ (?:inconclusive|skipped): |$)", reason
+    )
+    return doubt[1] if doubt else reason

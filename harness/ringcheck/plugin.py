@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 MARKER = "requirement(*ids): the requirements of the contract for whose sake a test was written"
 LIVE_MARKER = "ringcheck_live: needs processes, so it is left out where a core is simulated"
 GIVEN_UP = pytest.StashKey[str]()
+FOLDER = pytest.StashKey[Path]()
 LOG: pytest.StashKey["EventLog"] = pytest.StashKey()
 
 
@@ -39,7 +40,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     add("--ringcheck-seed", type=int, metavar="S", help="seed of all random choices (default: drawn, and shown)")
     add("--ringcheck-schedules", type=int, default=8, metavar="N", help="how many random schedules (default: 8)")
     add("--ringcheck-only", metavar="ID,…", help="only tests of these requirements")
-    add("--ringcheck-out", default="ringcheck-results", metavar="DIR", help="where histories go, under histories/")
+    add("--ringcheck-out", default="ringcheck-results", metavar="DIR", help="where each run makes a folder of its own")
     add("--ringcheck-toxiproxy", metavar="PATH|URL|embedded", help="which Toxiproxy server to use")
     add("--ringcheck-events", metavar="DIR", help="write the run's events there, one file a worker")
     add("--ringcheck-directory", metavar="DIR", help="where the target's command starts (default: here)")
@@ -56,6 +57,7 @@ def pytest_configure(config: pytest.Config) -> None:
 
         die_with_parent(parent)
     config.option.ringcheck_seed = _seed(config)
+    config.stash[FOLDER] = _folder(config)
     _command(config.option.ringcheck_target)
     if config.option.ringcheck_only:
         _selected(config)
@@ -80,6 +82,7 @@ def pytest_configure_node(node: Any) -> None:
     """Tell an xdist worker who its parent is, and the seed that all workers share (a hook of xdist)."""
     node.workerinput["ringcheck_parent"] = os.getpid()
     node.workerinput["ringcheck_seed"] = node.config.option.ringcheck_seed
+    node.workerinput["ringcheck_folder"] = str(node.config.stash[FOLDER])
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
@@ -115,8 +118,11 @@ def pytest_report_header(config: pytest.Config) -> str | None:
 @pytest.fixture(scope="session")
 def _conform(pytestconfig: pytest.Config) -> Iterator["Conform"]:
     from ringcheck.conform import Conform, Settings
+    from ringcheck.results import share_folder
 
     option = pytestconfig.option
+    if not option.ringcheck_events:
+        share_folder(pytestconfig.stash[FOLDER])
     settings = Settings(
         command=_command(option.ringcheck_target),
         core=option.ringcheck_core,
@@ -124,7 +130,7 @@ def _conform(pytestconfig: pytest.Config) -> Iterator["Conform"]:
         seed=option.ringcheck_seed,
         schedules=option.ringcheck_schedules,
         only=_selected(pytestconfig),
-        out=Path(option.ringcheck_out),
+        out=pytestconfig.stash[FOLDER],
         toxiproxy=option.ringcheck_toxiproxy,
         directory=Path(option.ringcheck_directory or Path.cwd()),
     )
@@ -169,6 +175,22 @@ def _seed(config: pytest.Config) -> int:
         return int(workerinput["ringcheck_seed"])
     given: int | None = config.option.ringcheck_seed
     return random.SystemRandom().randrange(2**32) if given is None else given
+
+
+def _folder(config: pytest.Config) -> Path:
+    """Where histories go, below histories/: the folder that `ringcheck run` has made, else one of this run's own.
+
+    It is only made by the first test that needs it.
+    """
+    workerinput = getattr(config, "workerinput", None)
+    if workerinput is not None:
+        return Path(workerinput["ringcheck_folder"])
+    out = Path(config.option.ringcheck_out).absolute()
+    if config.option.ringcheck_events:
+        return out
+    from ringcheck.results import stem_of
+
+    return out / stem_of(str(config.option.ringcheck_seed))
 
 
 def _command(target: str | None) -> tuple[str, ...] | None:

@@ -39,7 +39,7 @@ def make_folder(out: Path, name: str, parts: Sequence[str]) -> Path:
 
     Raises UsageError with one sentence if it cannot be written.
     """
-    stem = f"{time.strftime('%Y%m%d-%H%M%S')}-{name}"
+    stem = stem_of(name)
     try:
         out.mkdir(parents=True, exist_ok=True)
         folder = _new_folder(out.absolute(), stem)
@@ -51,6 +51,22 @@ def make_folder(out: Path, name: str, parts: Sequence[str]) -> Path:
             f"The results folder {out} cannot be written ({error.strerror}); name another one with --out DIR."
         ) from None
     return folder
+
+
+def stem_of(name: str) -> str:
+    """What a folder is called that is made now."""
+    return f"{time.strftime('%Y%m%d-%H%M%S')}-{name}"
+
+
+def share_folder(folder: Path) -> None:
+    """As make_folder, for several processes that have agreed on one. Raises UsageError if it cannot be written."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        _link(folder.parent / "latest", folder.name)
+    except OSError as error:
+        raise UsageError(
+            f"The results folder {folder} cannot be written ({error.strerror}); name another one with --ringcheck-out."
+        ) from None
 
 
 def _new_folder(out: Path, stem: str) -> Path:

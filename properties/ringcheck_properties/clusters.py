@@ -93,6 +93,11 @@ def in_pairs(nodes: int) -> Configuration:
     return Configuration(nodes=nodes, n=n, r=1, w=n, partition_count=64, anti_entropy_interval_ms=3_000)
 
 
+def reaping(nodes: int) -> Configuration:
+    """`usual`, with tombstones that live for a second, where any are reaped, and many small partitions."""
+    return msgspec.structs.replace(usual(nodes), tombstone_lifetime_ms=1_000, partition_count=64)
+
+
 def single(nodes: int) -> Configuration:
     """One copy of everything: what is given away too early is gone."""
     return Configuration(nodes=min(3, nodes), n=1, r=1, w=1)
@@ -150,6 +155,7 @@ SHAPES: tuple[Shape, ...] = (
     heavy,
     single,
     in_pairs,
+    reaping,
     forgetful,
     forgetful_with_fallbacks,
     everywhere,

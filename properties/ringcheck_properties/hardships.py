@@ -61,17 +61,22 @@ def back_up(draw: Draw, draft: Draft) -> None:
 def fail_disk(draw: Draw, draft: Draft) -> None:
     """The writes of one disk fail, each or now and then, and clients go on.
 
-    Or many keys are written, and another disk is lost: so a copy that was counted and never made is one too few.
+    Or many keys are written, and another disk is lost: so a copy that was counted and never made is one too few. Where
+    somebody else is cut off meanwhile, there is none to spare.
     """
-    node = pick(draw, draft.nodes)
+    node, *others = shuffle(draw, draft.nodes)
     draft.inject(DiskErrors(node=node, every=pick(draw, EVERY)))
     if draw(coins):
         talk(draw, draft)
         return
+    if len(others) > 1 and draw(coins):
+        draft.inject(Isolate(how=pick(draw, draft.swarm.cuts), node=others.pop()))
+        draft.pause(TRUSTED)
+    asked = (node,) if node in running(draft) and draw(coins) else running(draft)
     for key in MANY_KEYS:
-        operate(draw, draft, running(draft), wait=False, key=key, kind="put", quorum=0)
+        operate(draw, draft, asked, wait=False, key=key, kind="put", quorum=0)
     draft.wait()
-    lose_one_of(draw, draft, tuple(other for other in draft.nodes if other != node))
+    lose_one_of(draw, draft, tuple(others))
 
 
 def lose_one_of(draw: Draw, draft: Draft, nodes: tuple[str, ...]) -> None:

@@ -1,17 +1,16 @@
 """What a durable Put costs at three reference nodes, in CPU time, against one bare gRPC echo.
 
-    python -m tests.benchmarks.puts [--in-flight N …] [--asked any|coordinator] [--data-below DIRECTORY]
+    python -m tests.benchmarks.puts [--in-flight N …] [--data-below DIRECTORY]
 
 The nodes are real processes with N=3, W=2 and a disk each; values have 100 bytes, and each Put carries the context that
-the Put before returned for its key, so that a key has one sibling. Clients ask the three nodes in turn, so that two of
-three Puts are passed on to their coordinator; with `--asked coordinator` they know the ring and spare that way.
+the Put before returned for its key, so that a key has one sibling. Clients ask the three nodes in turn; each is a home
+of every key, and coordinates what it is asked.
 
 The echo is the least that a call of `grpc.aio` can be: one process that answers with the bytes that it was sent.
 CPU time is that of all processes of either, the client included. Echo and Puts take turns, slice by slice, because
 whatever else runs on the machine takes caches and cycles away from both; ratios are those of neighbouring slices, and
 the middle one is shown. Time to answer is that of a call alone in flight. What of it the disk takes is seen with
-`--data-below` a directory in memory, such as /dev/shm, where syncing costs nothing; what passing on takes, with
-`--asked coordinator`.
+`--data-below` a directory in memory, such as /dev/shm, where syncing costs nothing.
 """
 
 import asyncio
@@ -23,7 +22,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Awaitable, Callable, Iterator, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -34,7 +33,7 @@ import grpc
 import grpc.aio
 from tests.benchmarks.nodes import REFERENCE, THREE_COPIES, cpu_s, until_serving, write_config
 
-from dynamo_node.v1 import key_value_pb2, key_value_pb2_grpc, ring_pb2, ring_pb2_grpc
+from dynamo_node.v1 import key_value_pb2, key_value_pb2_grpc
 from ringcheck_chaos import ports
 
 NODES: Final = ("n1", "n2", "n3")
@@ -109,10 +108,10 @@ class Subject:
 class Puts:
     """A client that puts all keys in turn."""
 
-    def __init__(self, channels: dict[str, grpc.aio.Channel], coordinators: Sequence[str] | None) -> None:
-        stubs: dict[str, Any] = {node: key_value_pb2_grpc.KeyValueStub(channel) for node, channel in channels.items()}
-        # With any node asked, a key goes to another one each time around: KEYS is no multiple of three.
-        self._turns = itertools.cycle([stubs[node] for node in coordinators or stubs])
+    def __init__(self, channels: Iterable[grpc.aio.Channel]) -> None:
+        stubs: list[Any] = [key_value_pb2_grpc.KeyValueStub(channel) for channel in channels]
+        # A key goes to another node each time around: KEYS is no multiple of three.
+        self._turns = itertools.cycle(stubs)
         self._keys = itertools.cycle(range(KEYS))
         self._contexts = [b""] * KEYS
 
@@ -140,13 +139,6 @@ def processes(commands: Sequence[Sequence[str]], logs: Path) -> Iterator[list[su
         for process in running:
             process.kill()
             process.wait()
-
-
-async def coordinators(channel: grpc.aio.Channel) -> list[str]:
-    """The first owner of each key."""
-    ring: Any = ring_pb2_grpc.RingStub(channel)
-    lists = [await ring.GetPreferenceList(ring_pb2.GetPreferenceListRequest(key=_key(key))) for key in range(KEYS)]
-    return [each.node_ids[0] for each in lists]
 
 
 def commit_s(folder: Path) -> float:
@@ -219,8 +211,6 @@ async def measure(
     in_flight: Sequence[int],
     rounds: int,
     seconds: float,
-    *,
-    knows_ring: bool,
     data_below: Path | None,
 ) -> None:
     """Start everything, and print a line for each number in flight."""
@@ -233,10 +223,10 @@ async def measure(
         commands = [[*command, str(config)] for config in configs]
         commands.append([sys.executable, "-m", "tests.benchmarks.puts", "--serve-echo", addresses[-1]])
         with processes(commands, folder / "log") as running:
-            channels = {node: grpc.aio.insecure_channel(address) for node, address in book.items()}
-            for channel in channels.values():
+            channels = [grpc.aio.insecure_channel(address) for address in book.values()]
+            for channel in channels:
                 await until_serving(channel, START_S)
-            puts = Puts(channels, await coordinators(channels["n1"]) if knows_ring else None)
+            puts = Puts(channels)
             echo_channel = grpc.aio.insecure_channel(addresses[-1])
             echo: Any = echo_channel.unary_unary(ECHO)
             await echo(VALUE, wait_for_ready=True)
@@ -249,13 +239,12 @@ async def measure(
                 click.echo(await measurement.cost(number))
             click.echo(await measurement.time_to_answer())
             click.echo(f"a write of {len(VALUE)} bytes to the disk, p50: {1e3 * commit_s(folder):.2f} ms")
-            for channel in (*channels.values(), echo_channel):
+            for channel in (*channels, echo_channel):
                 await channel.close()
 
 
 @click.command()
 @click.option("--in-flight", multiple=True, type=click.IntRange(1), default=(16, 64), help="One line for each.")
-@click.option("--asked", type=click.Choice(["any", "coordinator"]), default="any", show_default=True)
 @click.option(
     "--data-below",
     type=click.Path(exists=True, file_okay=False, path_type=Path),
@@ -269,7 +258,6 @@ async def measure(
 @click.option("--serve-echo", hidden=True, help="Be the echo, at this address.")
 def main(
     in_flight: Sequence[int],
-    asked: str,
     data_below: Path | None,
     rounds: int,
     seconds: float,
@@ -280,10 +268,7 @@ def main(
     if serve_echo:
         asyncio.run(answer_echoes(serve_echo))
     else:
-        knows_ring = asked == "coordinator"
-        asyncio.run(
-            measure(shlex.split(command), in_flight, rounds, seconds, knows_ring=knows_ring, data_below=data_below)
-        )
+        asyncio.run(measure(shlex.split(command), in_flight, rounds, seconds, data_below))
 
 
 if __name__ == "__main__":

@@ -51,6 +51,8 @@ class FakeNode:
     """The requests for changes that it got."""
     values: dict[bytes, list[bytes]] = field(default_factory=dict)
     """What a Get finds; its context is the word "seen" and the number of values."""
+    context: bytes = b""
+    """Another one, for both Get and Put."""
     writes: list[Any] = field(default_factory=list)
     """The requests for writes that it got."""
     address: str = ""
@@ -103,11 +105,13 @@ class _Node(_Service, node_pb2_grpc.NodeServicer):
 class _KeyValue(_Service, key_value_pb2_grpc.KeyValueServicer):
     def Get(self, request: Any, context: Any) -> key_value_pb2.GetResponse:  # noqa: N802
         found = self.node.values.get(request.key, [])
-        return key_value_pb2.GetResponse(values=found, context=b"seen%d" % len(found) if found else b"")
+        return key_value_pb2.GetResponse(
+            values=found, context=self.node.context or b"seen%d" % len(found) if found else b""
+        )
 
     def Put(self, request: Any, context: Any) -> key_value_pb2.PutResponse:  # noqa: N802
         self._write(request, context)
-        return key_value_pb2.PutResponse(context=b"new")
+        return key_value_pb2.PutResponse(context=self.node.context or b"new")
 
     def Delete(self, request: Any, context: Any) -> key_value_pb2.DeleteResponse:  # noqa: N802
         self._write(request, context)

@@ -1,5 +1,7 @@
 """The command line as a program: its help, its errors, its exit codes."""
 
+import shlex
+import shutil
 import signal
 import subprocess
 import sys
@@ -72,6 +74,15 @@ def test_wrong_use_is_one_sentence_and_2(arguments: tuple[str, ...], words: tupl
     assert list(tmp_path.iterdir()) == []
 
 
+def test_a_core_is_named_by_a_path_from_here(tmp_path: Path) -> None:
+    """Though its schedules are carried out by processes that run elsewhere."""
+    shutil.copy(Path(__file__).parents[2] / "docs" / "tiny.py", tmp_path)
+    options = ("--only", "KV-04", "--schedules", "0", "-n", "0")
+    done = ringcheck("run", "--core", "./tiny.py", *options, cwd=tmp_path)
+    assert done.returncode == 0, done.stdout
+    assert f"core     {tmp_path / 'tiny.py'} (simulated)\n" in done.stdout
+
+
 def test_a_command_that_does_not_exist_is_4(tmp_path: Path) -> None:
     """A target that cannot be found is the target's failure, found before anything is started."""
     assert_one_sentence(ringcheck("run", "--", "no-such-node", "{config}", cwd=tmp_path), 4, "no-such-node")
@@ -121,6 +132,37 @@ def test_output_that_cannot_be_written_is_told() -> None:
         )
     assert done.returncode == 4
     assert done.stderr == "ringcheck: Nothing more can be written: No space left on device; make room, and try again.\n"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code"),
+    [
+        (("--version",), 0),
+        (("cluster", "trees"), 2),
+        (("explore", "--seed", "1", "--core", "tiny.py", "--only", "SIB-04"), 0),
+        (("run", "--core", "tiny.py", "--only", "KV-04", "--schedules", "0", "-n", "0"), 0),
+    ],
+)
+@pytest.mark.parametrize("closed", ["<&-", ">&-", "2>&-", "<&- >&- 2>&-"])
+def test_standard_streams_may_be_closed(arguments: tuple[str, ...], code: int, closed: str, tmp_path: Path) -> None:
+    """What would be written there goes nowhere, and the exit code says what it comes to."""
+    shutil.copy(Path(__file__).parents[2] / "docs" / "tiny.py", tmp_path)
+    command = shlex.join([sys.executable, "-m", "ringcheck", *arguments])
+    done = subprocess.run(
+        ["sh", "-c", f"{command} {closed}"],
+        cwd=tmp_path, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True, timeout=60, check=False,
+    )  # fmt: skip
+    assert done.returncode == code, done.stderr
+    assert "bug" not in done.stderr
+
+
+def test_an_argument_that_is_no_text_is_wrong_use(tmp_path: Path) -> None:
+    """A folder, say, whose name nothing that we write could hold."""
+    shutil.copy(Path(__file__).parents[2] / "docs" / "tiny.py", tmp_path)
+    run = ("run", "--schedules", "0", "-n", "0", "--only", "KV-04")
+    for command in (run, ("explore", "--seeds", "1", "-n", "0")):
+        done = ringcheck(*command, "--core", "tiny.py", "--out", "of \udcff", cwd=tmp_path)
+        assert_one_sentence(done, 2, "no text in UTF-8", "of \\udcff")
 
 
 def test_sigterm_is_as_ctrl_c(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:

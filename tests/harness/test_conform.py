@@ -1,5 +1,7 @@
 """What the fixture `conform` tells pytest: failed, xfailed, skipped or nothing; and when it gives up."""
 
+import os
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -201,6 +203,32 @@ def test_a_target_that_is_no_peer_is_not_mixed(rig: Rig) -> None:
         conform(mixed)
 
 
+def test_what_is_not_declared_is_not_carried_out(rig: Rig, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Once that is known; a schedule for something else besides is, and so is one for nothing in particular."""
+    world = FakeWorld()
+    conform = rig(judgement("DUR-01", held=1, profiles=("kv", "describe")), world)
+    conform(RANDOM)
+    carried_out: list[str] = []
+    carry_out = world.carry_out
+
+    def noting(schedule: Schedule, path: Path) -> History:
+        carried_out.append(schedule.name)
+        return carry_out(schedule, path)
+
+    monkeypatch.setattr(world, "carry_out", noting)
+    joining = msgspec.structs.replace(SCHEDULE, name="join", requirements=("MEM-01", "HND-04"))
+    with pytest.raises(
+        pytest.skip.Exception,
+        match="MEM-01 skipped: the target does not declare membership; HND-04 skipped: the target does not declare ins",
+    ):
+        conform(joining)
+    both = msgspec.structs.replace(SCHEDULE, name="both", requirements=("DUR-01", "MEM-01"))
+    with pytest.raises(pytest.skip.Exception, match="MEM-01 skipped"):
+        conform(both)
+    conform(msgspec.structs.replace(RANDOM, name="any"))
+    assert carried_out == ["both", "any"]
+
+
 def test_disks_and_members_are_worth_telling() -> None:
     """Whoever watches sees who comes and goes; that a change was acknowledged goes without saying."""
     change = happened.Change(time=1.0, number=1, kind="leave", node="n1", through="n2")
@@ -216,3 +244,17 @@ def test_disks_and_members_are_worth_telling() -> None:
         happened.Retired(time=1.0, node="n1"): "n1 retired",
     }
     assert {event: worth_telling(event) for event in told} == told
+
+
+@pytest.mark.parametrize("leave", [lambda: sys.exit(7), lambda: os._exit(7)], ids=["sys.exit", "os._exit"])
+def test_a_core_that_ends_its_process_is_a_target_that_breaks(
+    leave: Callable[[], None], rig: Rig, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Exit code 4, as when `ringcheck explore` meets it; nobody has used anything wrongly."""
+    world = FakeWorld()
+    conform = rig(judgement(held=1), world)
+    conform(SCHEDULE)
+    conform.settings = msgspec.structs.replace(conform.settings, core="some.core")
+    monkeypatch.setattr(world, "carry_out", lambda *_: leave())
+    with pytest.raises(pytest.fail.Exception, match="The core wants its process to end"):
+        conform(SCHEDULE)

@@ -1,5 +1,6 @@
 """History files: what is written is read again, and what is no whole history is refused in one sentence."""
 
+import re
 from collections.abc import Callable
 from pathlib import Path
 
@@ -138,3 +139,14 @@ def test_missing_file_and_folder_are_refused(tmp_path: Path) -> None:
     with pytest.raises(HistoryError, match="is a folder"):
         read_history(tmp_path)
     assert HistoryError.exit_code == 2
+
+
+@pytest.mark.parametrize("time", ["-1e308", "-0.001", "1e300"])
+def test_a_time_that_no_run_has_is_refused(time: str, tmp_path: Path) -> None:
+    """It would be judged as if it were one."""
+    path = tmp_path / "history.jsonl"
+    lines = write(path, a_history())
+    lines[4] = re.sub(rb'"time":[\d.e-]+', b'"time":' + time.encode(), lines[4], count=1)
+    path.write_bytes(b"".join(lines))
+    with pytest.raises(HistoryError, match=r"line 5 has the time -?[\d.e+-]+ s, which no run has"):
+        read_history(path)

@@ -170,3 +170,10 @@ def test_an_interrupted_run_is_130_whatever_it_found() -> None:
     result = outcome(collected("KV-04"), judged(broken(BREACH_OF_KV_04)), interrupted=True)
     assert result.exit_code == INTERRUPTED
     assert statuses(result) == {"KV-04": "fail"}
+
+
+def test_the_reason_of_a_test_that_doubts_several_requirements_says_of_each_its_own() -> None:
+    """Without the words that stand before it anyway."""
+    reason = "AVL-03 inconclusive: nobody was cut off; AVL-05 inconclusive: no Get; nor a Put"
+    result = outcome(collected("AVL-03", "AVL-05"), ended("skipped", "AVL-03", "AVL-05", reason=reason))
+    assert [verdict.reasons for verdict in result.verdicts] == [("nobody was cut off",), ("no Get; nor a Put",)]

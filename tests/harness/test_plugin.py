@@ -2,6 +2,7 @@
 
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
@@ -64,6 +65,34 @@ def test_what_needs_processes_is_left_out_for_a_core(pytester: pytest.Pytester) 
     result = pytester.runpytest_subprocess("--strict-markers", "--ringcheck-core", "some.core")
     result.assert_outcomes(passed=3, deselected=1)
     pytester.runpytest_subprocess("--strict-markers").assert_outcomes(passed=4)
+
+
+@pytest.mark.parametrize("workers", [(), ("-n", "2")])
+def test_a_run_has_a_folder_of_its_own(pytester: pytest.Pytester, workers: tuple[str, ...]) -> None:
+    """As with `ringcheck run`, shared by all workers; whoever carries nothing out leaves nothing."""
+    pytester.makepyfile("def test_nothing(): pass")
+    pytester.runpytest_subprocess(*workers).assert_outcomes(passed=1)
+    assert not (pytester.path / "ringcheck-results").exists()
+    pytester.makepyfile(
+        """
+        from ringcheck.schedule import Configuration, Put, Schedule
+        import pytest
+
+        @pytest.mark.parametrize("number", range(4))
+        def test_some(conform, number):
+            put = Put(id=1, node="n1", key="k", value="v")
+            small = Configuration(nodes=1, n=1, r=1, w=1)
+            conform(Schedule(name="some", namespace=str(number), configuration=small, steps=(put,)))
+        """
+    )
+    core = ("--ringcheck-core", str(Path(__file__).parents[2] / "docs" / "tiny.py"))
+    for _ in range(2):
+        pytester.runpytest_subprocess(*workers, *core, "-p", "no:randomly").assert_outcomes(passed=4)
+    out = pytester.path / "ringcheck-results"
+    first, second = sorted(each for each in out.iterdir() if not each.is_symlink())
+    for folder in (first, second):
+        assert len(list((folder / "histories").iterdir())) == 4
+    assert (out / "latest").resolve() in {first, second}
 
 
 def test_an_unknown_requirement_is_wrong_use(pytester: pytest.Pytester) -> None:

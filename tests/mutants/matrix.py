@@ -152,7 +152,13 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--seeds", type=int, default=5, help="from how many first seeds each is hunted")
     parser.add_argument("--budget", type=float, default=60.0, help="CPU seconds for each hunt")
     parser.add_argument("--clean", type=int, default=0, metavar="N", help="try N seeds of the honest reference too")
-    parser.add_argument("--keep", type=Path, default=KEPT, metavar="FOLDER", help="where results are kept")
+    parser.add_argument(
+        "--keep",
+        type=Path,
+        default=KEPT,
+        metavar="FOLDER",
+        help="where the results of each mutant are kept, over earlier ones; those of %(default)s are committed",
+    )
     parser.add_argument("--out", type=Path, metavar="FILE", help="write the table there")
     return parser.parse_args()
 

@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[2]
-SEEDS = {"44": (69, 1), "H5": (0, 16), "41": (0, 8), "69": (40, 8), "H6": (0, 8)}
-"""The first seed and how many: of drawn runs one that finds the bug, of scenarios some."""
+SEEDS = {"44": (53, 17), "H5": (0, 16), "41": (0, 8), "69": (40, 8), "H6": (0, 8)}
+"""The first seed and how many: of drawn runs more than one that finds the bug, of scenarios some."""
 
 
 def hunt(name: str, first: int, seeds: int, run: str) -> subprocess.CompletedProcess[str]:

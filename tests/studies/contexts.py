@@ -21,7 +21,7 @@ from .pages import renew, table
 
 KEY = b"key"
 MARKS = (1, 10, 100, 1_000)
-ALONE = 2_000
+ALONE = 5_000
 """So many restarts has a node that keeps the key alone, where each costs less to simulate."""
 LIFETIME_S = 30.0
 """Of tombstones, where they are reaped."""

@@ -7,8 +7,8 @@ import click
 
 
 def chosen(texts: Sequence[str]) -> tuple[str, ...]:
-    """The ids in texts like "DUR-01, SIB-02", in order; texts without any give one that nothing is called."""
-    ids = tuple(name.strip() for text in texts for name in text.split(",") if name.strip())
+    """The ids in texts like "DUR-01, sib-02", in order; texts without any give one that nothing is called."""
+    ids = tuple(name.strip().upper() for text in texts for name in text.split(",") if name.strip())
     return ids or ("",) * bool(texts)
 
 

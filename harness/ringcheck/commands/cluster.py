@@ -14,6 +14,7 @@ from ringcheck.addresses import check_free
 from ringcheck.cluster import Cluster
 from ringcheck.commands.operate import SUBCOMMANDS
 from ringcheck.errors import UsageError
+from ringcheck.judging import words
 from ringcheck.node import CONNECT_S, Node
 from ringcheck.operating.book import USUAL, BookFile, keep_book
 from ringcheck.schedule import Configuration
@@ -65,7 +66,12 @@ class StartCommand(click.Command):
         """The options, and then the commands for a cluster that runs."""
         super().format_options(ctx, formatter)
         with formatter.section("Commands for a cluster that runs, whoever started it"):
-            formatter.write_dl([(each.name or "", each.get_short_help_str(90)) for each in SUBCOMMANDS])
+            formatter.write_dl([(each.name or "", _about(each)) for each in SUBCOMMANDS])
+
+
+def _about(command: click.Command) -> str:
+    """The first paragraph of its help."""
+    return " ".join((command.help or "").partition("\n\n")[0].split())
 
 
 @click.command(START, cls=StartCommand)
@@ -111,6 +117,19 @@ def start(
     The commands below talk to a cluster that runs, this one or any other of the contract: they find its nodes by
     --node, by the variable RINGCHECK_NODE, or by the file that a cluster of `ringcheck cluster` keeps in its folder.
     """
+    with contextlib.suppress(KeyboardInterrupt):  # from before it minds its signals itself; it is its end as well
+        _start(nodes, spares, base_port, toxiproxy, file, metrics, target)
+
+
+def _start(
+    nodes: int,
+    spares: int,
+    base_port: int | None,
+    toxiproxy: str | None,
+    file: Path | None,
+    metrics: bool,
+    target: tuple[str, ...],
+) -> None:
     try:
         server = find_server(toxiproxy)
     except ToxiproxyError as error:
@@ -214,7 +233,7 @@ def introduction(cluster: Cluster, found_by: str = "", observed: Sequence[Node] 
     urls = "\n".join(f"  {node.id}  http://{node.metrics_address}/metrics" for node in observed)
     metrics = f"Metrics, as Prometheus reads them:\n{urls}\n\n" if observed else ""
     return f"""\
-{configuration.nodes} nodes of {about.implementation} {about.version}, \
+{words.times(configuration.nodes, "node")} of {about.implementation} {about.version}, \
 N={configuration.n} R={configuration.r} W={configuration.w}:
 {listed}
 

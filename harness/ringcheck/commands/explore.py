@@ -25,7 +25,7 @@ from ringcheck.simulation.loading import REFERENCE
     "time_s",
     type=click.FloatRange(min=0, min_open=True),
     metavar="SECONDS",
-    help=f"Try seeds for so long; {USUAL_TIME_S:g} where --seeds says nothing either.",
+    help=f"Try seeds for so long; {USUAL_TIME_S:g} where --seeds says nothing either. Shrinking comes on top.",
 )
 @click.option("--first", type=click.IntRange(min=0), metavar="SEED", help="Begin here; drawn and shown if not given.")
 @click.option("--seed", type=click.IntRange(min=0), metavar="S", help="Try this one seed alone, and show all of it.")

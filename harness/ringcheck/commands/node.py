@@ -54,8 +54,9 @@ def command(
     check_free(address)
     if observed:
         check_free(observed)
-    told = f" and serves http://{observed}/metrics" if observed else ""
-    click.echo(f"A reference node listens on {address}{told}; Ctrl-C ends it.", err=True)
+    told = f" with http://{observed}/metrics" if observed else ""
+    if (log_format or os.environ.get("RINGCHECK_LOG_FORMAT")) != "json":  # then every line is for programs
+        click.echo(f"Starting a reference node on {address}{told}; Ctrl-C ends it.", err=True)
     argv = Target.from_command().argv(config.absolute())
     if log_format:
         argv = (*argv, "--log-format", log_format)
@@ -83,8 +84,11 @@ def _write_config(listen: str, data: Path, metrics: str) -> Path:
 def _read(path: Path) -> config_pb2.NodeConfig:
     try:
         return json_format.Parse(path.read_text("utf-8"), config_pb2.NodeConfig())
-    except (OSError, UnicodeDecodeError, json_format.ParseError) as error:
-        reason = " ".join(str(error).split())
+    except OSError as error:
+        raise UsageError(f"Cannot read {path}: {error.strerror}; name a file with a NodeConfig.") from None
+    except (UnicodeDecodeError, json_format.ParseError) as error:
+        # Which fields there are besides is for programmers.
+        reason = " ".join(str(error).partition("Available Fields")[0].split()).rstrip(".")
         raise UsageError(
             f"{path} holds no NodeConfig ({reason}); give a file with a dynamo_node.v1.NodeConfig in JSON."
         ) from None

@@ -8,11 +8,12 @@ from pathlib import Path
 from typing import Any, NamedTuple, TypeVar
 
 import click
+import grpc.aio
 import msgspec
 from click.core import ParameterSource
 
 from ringcheck.addresses import check_address
-from ringcheck.errors import UsageError
+from ringcheck.errors import RingcheckError, UsageError
 from ringcheck.operating.book import USUAL, Place, read_places
 from ringcheck.operating.changes import Change, ChangeReport, carry_out, follow
 from ringcheck.operating.contacts import Contacts
@@ -48,6 +49,14 @@ class Asked(NamedTuple):
     as_json: bool
 
 
+class Failure(msgspec.Struct, frozen=True):
+    """Why there is no answer: the sentence, the exit code, and gRPC's code if a node said so, else empty."""
+
+    error: str
+    exit_code: int
+    code: str
+
+
 def asking(function: Command) -> Callable[..., int]:
     """Give a command the options that say where the cluster is; it gets an Asked as its first argument."""
 
@@ -58,7 +67,12 @@ def asking(function: Command) -> Callable[..., int]:
     ) -> int:
         if file and context.get_parameter_source("node") is ParameterSource.ENVIRONMENT:
             node = ()  # what is typed outdoes what is set
-        return function(Asked(_places(node, file), as_json), **others)
+        try:
+            return function(Asked(_places(node, file), as_json), **others)
+        except RingcheckError as error:
+            if as_json:
+                _print_json(_failure(error))
+            raise
 
     for option in (
         click.option("--json", "as_json", is_flag=True, help="Print one JSON document instead of text."),
@@ -133,7 +147,10 @@ def changing(function: Command) -> Callable[..., int]:
     """The options of a change, besides those of `asking`."""
     for option in (
         click.option(
-            "--timeout", type=click.FloatRange(min=0), metavar="SECONDS", help="Wait no longer; it ends with 3 then."
+            "--timeout",
+            type=click.FloatRange(min=0),
+            metavar="SECONDS",
+            help="Wait no longer, and end with 3 then; no limit if not given.",
         ),
         click.option("--wait", is_flag=True, help="Wait until every member knows it and has done its part."),
         click.argument("node_id", metavar="ID"),
@@ -144,11 +161,14 @@ def changing(function: Command) -> Callable[..., int]:
 
 @click.command("join")
 @changing
-@click.option("--weight", type=click.IntRange(1, 2**32 - 1), default=1, show_default=True, help="Its capacity.")
-@click.option("--host", default="", metavar="LABEL", help="Its physical machine; its id if not given.")
-def join(asked: Asked, node_id: str, weight: int, host: str, wait: bool, timeout: float | None) -> int:
-    """Make the node ID a member; it should run already, with the address books of all knowing it."""
-    return _change(asked, Change("join", node_id, weight, host), wait, timeout)
+@click.option("--weight", type=click.IntRange(1, 2**32 - 1), help="Its capacity; 1 if not given.")
+@click.option("--host", metavar="LABEL", help="Its physical machine; its id if not given.")
+@click.option("--force", is_flag=True, help="Even if no node of that id answers at any address known here.")
+def join(
+    asked: Asked, node_id: str, weight: int | None, host: str | None, force: bool, wait: bool, timeout: float | None
+) -> int:
+    """Make the node ID a member; it has to run already, with the address books of all knowing it."""
+    return _change(asked, Change("join", node_id, weight, host), wait, timeout, force=force)
 
 
 @click.command("leave")
@@ -225,20 +245,29 @@ def _context(text: str | None) -> bytes | None:
         raise UsageError(f"The context {text!r} is not in hexadecimal digits; give one as get tells it.") from None
 
 
-def _change(asked: Asked, change: Change, wait: bool, timeout: float | None) -> int:
+def _change(asked: Asked, change: Change, wait: bool, timeout: float | None, *, force: bool = False) -> int:
     if timeout is not None and not wait:
         raise UsageError("--timeout says how long to wait; give --wait too.")
     if not change.node:
         raise UsageError("The id of a node is not empty; give one.")
+    for name in (change.node, change.host or ""):
+        if any("\ud800" <= letter <= "\udfff" for letter in name):
+            raise UsageError(f"{name!r} is no text in UTF-8; ids and hosts are.")
     began = time.monotonic()
 
     async def carry(contacts: Contacts) -> ChangeReport:
-        report = await carry_out(contacts, change)
+        report = await carry_out(contacts, change, follows=wait, force=force)
         return await follow(contacts, report, within_s=timeout, tell=_tell_progress) if wait else report
 
     report = _with_contacts(asked, carry)
     _print_json(report) if asked.as_json else click.echo(conclusion(report, time.monotonic() - began))
     return INCONCLUSIVE if report.settled is False else CONFORMS
+
+
+def _failure(error: RingcheckError) -> Failure:
+    answer = error.__context__  # what was caught when this sentence was made of it
+    code = answer.code().name if isinstance(answer, grpc.aio.AioRpcError) else ""
+    return Failure(str(error), error.exit_code, code)
 
 
 def _tell_progress(waiting: str) -> None:

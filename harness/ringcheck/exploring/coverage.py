@@ -1,8 +1,9 @@
 """What an exploration has seen to hold, and what it could have seen and never did."""
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 
 from ringcheck.exploring.tally import Tally
+from ringcheck.exploring.trial import SOURCE
 from ringcheck.judging.occurrences import COUNTED
 from ringcheck.judging.verdict import Verdict
 from ringcheck.requirements import Requirement, all_requirements
@@ -23,9 +24,30 @@ OUTSIDE = frozenset({"convergences, as far as reads can show"})
 """Events of the others."""
 
 
-def verdicts(tally: Tally, only: tuple[str, ...] = ()) -> tuple[Verdict, ...]:
+SCRIPTED = frozenset(f"KV-{number:02}" for number in range(3, 13))
+"""What only schedules that expect certain answers can show, and the usual source draws none."""
+LIVE = frozenset({"PEER-01"})
+"""What takes real processes."""
+
+
+def moot(only: Iterable[str], profiles: Collection[str], source: str = SOURCE) -> dict[str, str]:
+    """Why requirements that a user asks about cannot be judged by exploring a core that declares these profiles."""
+    reasons = {}
+    for name in only:
+        profile = all_requirements()[name].profile
+        if profiles and profile not in profiles:
+            reasons[name] = f"{name} is about the profile {profile}, which the core does not declare"
+        elif name in LIVE:
+            reasons[name] = f"{name} takes real nodes, see `ringcheck run`"
+        elif name in SCRIPTED and source == SOURCE:
+            reasons[name] = f"{name} takes schedules that expect certain answers, see `ringcheck run --core`"
+    return reasons
+
+
+def verdicts(tally: Tally, only: tuple[str, ...] = (), source: str = SOURCE) -> tuple[Verdict, ...]:
     """One verdict for each requirement that a simulation can judge, in the order of the contract."""
-    return tuple(_verdict(each, tally) for each in _judged(tally, only))
+    reasons = moot(only, tally.profiles, source)
+    return tuple(_verdict(each, tally, reasons.get(each.id, "")) for each in _judged(tally, only))
 
 
 def never_held(tally: Tally, only: tuple[str, ...] = ()) -> tuple[str, ...]:
@@ -48,15 +70,17 @@ def _judged(tally: Tally, only: tuple[str, ...]) -> Iterable[Requirement]:
     heard_of = JUDGED | tally.held.keys() | tally.broken.keys()
     for each in all_requirements().values():
         declared = not tally.profiles or each.profile in tally.profiles
-        if declared and each.id in heard_of and (not only or each.id in only):
+        if each.id in only or (not only and declared and each.id in heard_of):
             yield each
 
 
-def _verdict(requirement: Requirement, tally: Tally) -> Verdict:
+def _verdict(requirement: Requirement, tally: Tally, moot_since: str) -> Verdict:
     name = requirement.id
     held = tally.held.get(name, 0)
     if tally.broken.get(name):
         return Verdict(requirement=name, status="fail", held=held)
     if held:
         return Verdict(requirement=name, status="pass", held=held)
+    if moot_since:
+        return Verdict(requirement=name, status="skipped", reasons=(moot_since,))
     return Verdict(requirement=name, status="inconclusive")

@@ -60,6 +60,9 @@ class Executor(Protocol):
         Raises RingcheckError when nothing more will come.
         """
 
+    def longest(self) -> tuple[int, float] | None:
+        """The seed that has been under way longest and for how many seconds of real time, if any can be told."""
+
     def close(self) -> None:
         """Give up what is under way, and leave nothing behind. Closing twice does nothing."""
 
@@ -114,6 +117,9 @@ class InProcess:
         seed, chunk = self._waiting.popleft()
         return (self._tell(seed, chunk),)
 
+    def longest(self) -> None:
+        """Nobody asks while one is under way."""
+
     def close(self) -> None:
         """See Executor."""
         self._waiting.clear()
@@ -126,7 +132,8 @@ def content(history: History) -> bytes:
     return b"".join(encode(line) + b"\n" for line in lines)
 
 
-def lost(seed: int, chunk: Chunk, worker: str, how: str) -> Tried:
-    """The result of a seed that ended its worker, or never ended."""
-    alarm = Alarm(requirement=BROKE, cause=how, reason=f"Seed {seed}: {how}.")
+def lost(seed: int, chunk: Chunk, worker: str, how: str, where: str = "") -> Tried:
+    """The result of a seed that ended its worker, or never ended; `where` it was then, if that is known."""
+    reason = f"Seed {seed}: {how}." + (f" It was here, the innermost call first:\n{where}" if where else "")
+    alarm = Alarm(requirement=BROKE, cause=how, reason=reason)
     return Tried(worker=worker, result=Result(seed=seed, alarms=(alarm,)), lost=True, again=bool(chunk.not_on))

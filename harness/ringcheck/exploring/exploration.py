@@ -4,7 +4,8 @@ import contextlib
 import time
 from collections.abc import Callable, Sequence
 
-from ringcheck.errors import RingcheckError
+from ringcheck.errors import RingcheckError, UsageError
+from ringcheck.exploring import coverage
 from ringcheck.exploring.audit import Audit, Difference
 from ringcheck.exploring.conclusion import exit_code
 from ringcheck.exploring.executor import Executor, InProcess, Tried
@@ -36,6 +37,9 @@ def explore(options: Options, listeners: Sequence[Listener] = ()) -> Outcome:
     """
     options = settled(options)
     trials = Trials(options.core, options.source)
+    moot = coverage.moot(options.only, trials.world.profiles, options.source)
+    if moot and len(moot) == len(options.only):
+        raise UsageError(f"Nothing of what --only names can be judged here: {'; '.join(moot.values())}.")
     if options.resume:
         folder, state = newest(options.out, options.core, options.source)
         position, tally = state.position, state.tally
@@ -140,7 +144,9 @@ class Exploration:
                 found=self._found,
                 differs=self._differs,
             )
-            search.run(self._stopped, enough=lambda: time.monotonic() >= deadline, progress=self._progress)
+            search.run(
+                self._stopped, enough=lambda: time.monotonic() >= deadline, progress=lambda: self._progress(executor)
+            )
 
     def _executor(self) -> Executor:
         options = self._options
@@ -192,9 +198,9 @@ class Exploration:
     def _count_time(self) -> None:
         self._tally.seconds = self._seconds_before + time.monotonic() - self._began
 
-    def _progress(self) -> None:
+    def _progress(self, executor: Executor) -> None:
         self._count_time()
-        self._journal.say(Progress(tally=self._tally))
+        self._journal.say(Progress(tally=self._tally, longest=executor.longest()))
         self._keep_state(at_once=False)
 
     def _keep_state(self, *, at_once: bool = True) -> None:
@@ -226,7 +232,7 @@ class Exploration:
             differences=tuple(self._differences),
             problems=tuple(self._problems),
             only=self._options.only,
-            following=self._seeds.position.following,
+            following=self._seeds.position.untried,
             seconds=time.monotonic() - self._began,
             exit_code=code,
         )

@@ -57,9 +57,10 @@ class Differed(msgspec.Struct, frozen=True, kw_only=True, tag_field="event", tag
 
 
 class Progress(msgspec.Struct, frozen=True, kw_only=True, tag_field="event", tag="progress"):
-    """How far it is."""
+    """How far it is; and the seed that has been under way longest with its seconds of real time, if that is known."""
 
     tally: Tally
+    longest: tuple[int, float] | None = None
 
 
 class ShrinkProgress(msgspec.Struct, frozen=True, kw_only=True, tag_field="event", tag="shrink-progress"):
@@ -97,6 +98,7 @@ class Outcome(msgspec.Struct, frozen=True, kw_only=True, tag_field="event", tag=
     findings      failures told in this session; `tally.groups` has all of them, by cause
     differences   seeds with two histories
     problems      what broke that is no failure of a seed, one sentence each
+    following     where to begin to leave nothing out: the first seed that was not tried
     seconds       of this session
     """
 

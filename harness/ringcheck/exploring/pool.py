@@ -6,6 +6,8 @@ import selectors
 import signal
 import subprocess
 import sys
+import tempfile
+import time
 from collections import deque
 from collections.abc import Sequence
 from pathlib import Path
@@ -16,7 +18,7 @@ import msgspec
 from ringcheck.errors import MachineError, RingcheckError
 from ringcheck.exploring.executor import Chunk, Tried, lost
 from ringcheck.exploring.patience import Stopwatch
-from ringcheck.exploring.worker import Failed, Ready, Said, Setup
+from ringcheck.exploring.worker import STACK_SIGNAL, Failed, Ready, Said, Setup
 
 AHEAD = 2
 """Chunks that each worker is given, so that it never waits for us."""
@@ -25,6 +27,12 @@ PATIENCE_S = 30.0
 STARTS_WITHIN_S = 120.0
 WORN_AFTER = 100_000
 """After so many seeds, which is hours, a worker makes room for a new one: a core may keep more with every run."""
+
+TELLS_WITHIN_S = 5.0
+STACK_POLL_S = 0.05
+STACK_BYTES = 100_000
+CALLS_TOLD = 12
+"""So many calls, the innermost first, of where a core hangs."""
 
 _said = msgspec.json.Decoder(Said)
 
@@ -86,12 +94,20 @@ class ProcessPool:
             found += self._read(key.data)
         for worker in list(self._workers):
             if worker.overdue(self._patience_s):
-                found += self._replace(worker, f"it has not ended after {self._patience_s:g} s of real time")
+                how = f"it has not ended after {self._patience_s:g} s in which the machine had a core for it"
+                found += self._replace(worker, how, worker.where())
             elif worker.is_worn and not worker.chunks:
                 self._drop(worker)
                 self._start()
         self._hand_out()
         return found
+
+    def longest(self) -> tuple[int, float] | None:
+        """See Executor."""
+        busy = [
+            (worker.chunks[0].seeds[0], worker.busy_s) for worker in self._workers if worker.ready and worker.chunks
+        ]
+        return max(busy, key=lambda each: each[1], default=None)
 
     def close(self) -> None:
         """See Executor."""
@@ -138,7 +154,7 @@ class ProcessPool:
             found += self._replace(worker, f"its worker process ended by {_how(worker.child.wait())}")
         return found
 
-    def _replace(self, worker: "Worker", how: str) -> list[Tried]:
+    def _replace(self, worker: "Worker", how: str, where: str = "") -> list[Tried]:
         """Another worker for one that is lost; what it had not begun goes back to the head of the queue."""
         self._drop(worker)
         if not worker.ready or not worker.chunks:
@@ -150,7 +166,7 @@ class ProcessPool:
         rest = msgspec.structs.replace(first, seeds=first.seeds[1:])
         self._queue.extendleft(reversed([chunk for chunk in (rest, *others) if chunk.seeds]))
         self._start()
-        return [lost(guilty, first, worker.name, how)]
+        return [lost(guilty, first, worker.name, how, where)]
 
 
 class Worker:
@@ -163,8 +179,10 @@ class Worker:
         self._seeds_left = worn_after
         self.gone = False
         self._buffer = b""
+        self._stack = tempfile.TemporaryFile()  # noqa: SIM115  - closed with the worker
         self.child = subprocess.Popen(
-            [sys.executable, "-P", "-m", "ringcheck.exploring.worker", str(os.getpid())],
+            [sys.executable, "-P", "-m", "ringcheck.exploring.worker", str(os.getpid()), str(self._stack.fileno())],
+            pass_fds=[self._stack.fileno()],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=log,
@@ -218,6 +236,25 @@ class Worker:
             self.ready, self._stopwatch = True, Stopwatch(self.child.pid)
         return said
 
+    @property
+    def busy_s(self) -> float:
+        """For how many seconds of real time it has been at the seed under way."""
+        return self._stopwatch.real_s
+
+    def where(self) -> str:
+        """Where it is just now, the innermost call first; empty when it does not say."""
+        if not self.ready:
+            return ""
+        with contextlib.suppress(ProcessLookupError):
+            self.child.send_signal(STACK_SIGNAL)  # also a loop in C does not keep faulthandler from answering
+        deadline = time.monotonic() + TELLS_WITHIN_S
+        told, before = b"", b""
+        while not (told and told == before) and time.monotonic() < deadline:
+            time.sleep(STACK_POLL_S)
+            told, before = os.pread(self._stack.fileno(), STACK_BYTES, 0), told
+        calls = [line for line in told.decode(errors="replace").splitlines() if line.startswith("  File ")]
+        return "\n".join(calls[:CALLS_TOLD])
+
     def kill(self) -> None:
         """End it now; it holds nothing that needs an end in order."""
         with contextlib.suppress(ProcessLookupError):
@@ -227,6 +264,7 @@ class Worker:
             assert pipe is not None
             with contextlib.suppress(BrokenPipeError):
                 pipe.close()
+        self._stack.close()
 
     def _write(self, what: Setup | Chunk) -> None:
         assert self.child.stdin is not None

@@ -10,6 +10,11 @@ class Position(msgspec.Struct, frozen=True, kw_only=True):
     following: int
     missing: tuple[int, ...] = ()
 
+    @property
+    def untried(self) -> int:
+        """The first seed that was not tried."""
+        return min((*self.missing, self.following))
+
 
 def nonsense(position: Position) -> str:
     """What no exploration can have left; empty where it makes sense."""

@@ -40,6 +40,8 @@ class Tally(msgspec.Struct, kw_only=True):
     held: dict[str, int] = {}
     broken: dict[str, int] = {}
     """How many seeds broke each requirement, also those that nobody asked about."""
+    broken_by: dict[str, list[int]] = {}
+    """The lowest few of these seeds."""
     events: dict[str, int] = {}
     groups: dict[str, Group] = {}
     profiles: list[str] = []
@@ -58,6 +60,10 @@ class Tally(msgspec.Struct, kw_only=True):
         _sum(self.held, result.held.items())
         _sum(self.events, result.events.items())
         _sum(self.broken, ((each.requirement, 1) for each in result.alarms if each.requirement != BROKE))
+        for each in result.alarms:
+            if each.requirement != BROKE:
+                known = self.broken_by.get(each.requirement, [])
+                self.broken_by[each.requirement] = sorted([*known, result.seed])[:SEEDS_NAMED]
         self.profiles = sorted({*self.profiles, *result.profiles})
         self.operations += result.operations
         self.messages += result.messages
@@ -66,6 +72,15 @@ class Tally(msgspec.Struct, kw_only=True):
         self.running_s += result.running_s
         self.judging_s += result.judging_s
         return self._grouped(result.seed, alarm, lost=lost) if alarm else None
+
+    def untold(self, only: tuple[str, ...]) -> dict[str, int]:
+        """Requirements that were asked about and broken, but by seeds alone that failed by another first: → a seed."""
+        told = {group.alarm.requirement for group in self.groups.values()}
+        return {
+            name: seeds[0]
+            for name, seeds in sorted(self.broken_by.items())
+            if seeds and name not in told and (not only or name in only)
+        }
 
     @property
     def cpu_s(self) -> float:
@@ -94,10 +109,11 @@ def nonsense(tally: Tally) -> str:
     numbers = [value for value in msgspec.structs.asdict(tally).values() if isinstance(value, int | float)]
     numbers += [count for counts in (tally.held, tally.broken, tally.events) for count in counts.values()]
     numbers += [number for group in groups for number in (group.count, *group.seeds)]
+    numbers += [seed for seeds in tally.broken_by.values() for seed in seeds]
     if min(numbers) < 0:
         return f"something was counted {min(numbers)} times"
     alarms = [group.alarm for group in groups]
-    named = {*tally.held, *tally.broken, *(alarm.requirement for alarm in alarms)}
+    named = {*tally.held, *tally.broken, *tally.broken_by, *(alarm.requirement for alarm in alarms)}
     named |= {alarm.breach.requirement for alarm in alarms if alarm.breach}
     if unknown := sorted(named - {BROKE} - all_requirements().keys()):
         return f"there is no requirement {unknown[0]!r}"

@@ -1,5 +1,6 @@
-"""A worker process: `python -m ringcheck.exploring.worker PARENT`. Reads chunks, tries their seeds, writes results.
+"""A worker process: `python -m ringcheck.exploring.worker PARENT STACK`. It reads chunks, tries seeds, writes results.
 
+STACK is the descriptor of a file: at SIGUSR1 the worker writes there where it is just now, whatever it is doing.
 Both ways go JSON lines: first one Setup in, then chunks in and results out. It ends with its input, and with its parent
 however that ends. What a core prints goes to standard error, which the parent has pointed at a log.
 
@@ -7,8 +8,10 @@ Nodes, networks and histories of a simulated cluster refer to each other, so tha
 megabytes at times, waits for the garbage collector, which waits for more. So a worker collects after every seed.
 """
 
+import faulthandler
 import gc
 import os
+import signal
 import sys
 import traceback
 from collections.abc import Callable, Iterable
@@ -21,6 +24,8 @@ from ringcheck.exploring.executor import Chunk, Teller, Tried
 from ringcheck.exploring.trial import Trials
 from ringcheck.output import own_output
 from ringcheck_chaos.processes import die_with_parent
+
+STACK_SIGNAL = signal.SIGUSR1
 
 
 class BugError(RingcheckError):
@@ -60,6 +65,7 @@ Said: TypeAlias = Ready | Tried | Failed
 def main() -> None:
     """Work until there is no more input."""
     die_with_parent(int(sys.argv[1]))
+    faulthandler.register(STACK_SIGNAL, file=int(sys.argv[2]), all_threads=False)
     with own_output() as out:
 
         def say(what: Said) -> None:

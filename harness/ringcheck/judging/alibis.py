@@ -21,7 +21,8 @@ way, and if it returned instead what is superseded by nothing but what was on it
 """
 
 from bisect import bisect_left, bisect_right
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence, Set
+from dataclasses import dataclass, field
 from math import inf
 from operator import attrgetter
 from typing import cast
@@ -38,26 +39,58 @@ NOTHING: tuple[str, ...] = ()
 
 def alibis(run: Run, quiet: Quiet) -> Mapping[str, "Alibi"]:
     """The keys that have one. What their Gets reflect is looked at where it was `quiet`."""
-    if run.disks.ever_destroyed or run.views.effective:
+    if run.disks.ever_destroyed or run.views.effective or not run.in_order:
         return {}
     settlements = [each for each in run.settlements if run.at_rest(each)]
     operations = list(run.operations.values())
     found = {key: Alibi(causality) for key, causality in run.keys.items()}
-    glance = Glance(run, quiet, found)
-    begin = 0
+    begin, last = 0, -inf
     for settlement in (*settlements, None):
         until = inf if settlement is None else settlement.ended
-        end = bisect_right(operations, until, lo=begin, key=attrgetter("start"))
-        if not glance.at(operations[begin:end], until):
+        if until < last:
             return {}
+        end = bisect_right(operations, until, lo=begin, key=attrgetter("start"))
+        for proven, span in quiet.divided(operations[begin:end]):
+            glance(span, found, run.operations.get, proven, until)
         for key, alibi in found.items():
             alibi.solve()
             if settlement is not None:
                 alibi.converge(settlement, settlement.finals.get(key, {}), run.nodes)
-        begin = end
+        begin, last = end, until
     return {key: alibi for key, alibi in found.items() if alibi.is_proved()}
 
 
+def glance(
+    span: Iterable[Operation],
+    alibis: Mapping[str, "Alibi"],
+    find: Callable[[int], Operation | None],
+    proven: float,
+    until: float,
+) -> None:
+    """The one look at each operation, where it was quiet until `proven`, and the next convergence is at `until`."""
+    for operation in span:
+        alibi = alibis[operation.key]
+        if operation.is_write:
+            number = operation.context_of
+            alibi.take(operation, None if number is None else find(number), until)
+            continue
+        values, live = operation.values, alibi.live
+        fits = len(values) == len(live)
+        for value in values:
+            if value not in live:
+                alibi.puzzles.append((value, operation))
+                fits = False
+        stop = operation.stop
+        if stop < operation.start or (len(values) > 1 and len(set(values)) < len(values)):
+            alibi.holds = False
+        if stop <= proven and operation.ok:
+            if not fits and not alibi.explains(operation, find):
+                alibi.odd.append(operation)
+            elif values:
+                alibi.current += 1
+
+
+@dataclass(slots=True, eq=False)
 class Alibi:
     """What is remembered of one key on the way: little and in few places, so that thousands of keys stay at hand.
 
@@ -72,57 +105,38 @@ class Alibi:
     current  how many others there returned anything
     """
 
-    __slots__ = (
-        "_causality",
-        "_contexts",
-        "_gone",
-        "_mark",
-        "_sibling_states",
-        "_still_gone",
-        "_superseded",
-        "_time",
-        "_visible",
-        "current",
-        "deletes",
-        "holds",
-        "live",
-        "missed",
-        "odd",
-        "puzzles",
-        "told",
-        "vain",
-    )
-
-    def __init__(self, causality: Causality) -> None:
-        self.holds = True
-        self.live: dict[str, Operation] = {}
-        self.told: list[Sequence[str]] = []
-        self.deletes: list[tuple[Operation, Sequence[str]]] = []
-        self.missed: list[Operation] = []
-        self.vain: list[Operation] = []
-        self.puzzles: list[tuple[str, Operation]] = []
-        self.odd: list[Operation] = []
-        self.current = 0
-        self._causality = causality
-        self._contexts: dict[str, Sequence[str]] = {}
-        # Of the last converged state: its time, what it held, and how much had been told.
-        self._time, self._visible, self._mark = -inf, frozenset[str](), 0
-        self._gone = self._still_gone = self._superseded = self._sibling_states = 0
+    causality: Causality
+    holds: bool = True
+    live: dict[str, Operation] = field(default_factory=dict)
+    told: list[Sequence[str]] = field(default_factory=list)
+    deletes: list[tuple[Operation, Sequence[str]]] = field(default_factory=list)
+    missed: list[Operation] = field(default_factory=list)
+    vain: list[Operation] = field(default_factory=list)
+    puzzles: list[tuple[str, Operation]] = field(default_factory=list)
+    odd: list[Operation] = field(default_factory=list)
+    current: int = 0
+    # Of the last converged state: its time, what it held, and how much had been told, was superseded, or was gone.
+    _time: float = -inf
+    _visible: Set[str] = frozenset()
+    _mark: int = 0
+    _superseded: int = 0
+    _gone: int = 0
+    # Of all converged states: what had been gone before, each time it was, and how many held siblings.
+    _still_gone: int = 0
+    _sibling_states: int = 0
 
     def take(self, write: Operation, context: Operation | None, until: float) -> None:
         """Take in a write that was given this context, and that should end before the next convergence, at `until`."""
         value, seen = write.value, NOTHING
-        strange = (value is None) == (write.kind == "put")
-        if write.context_of is None:
-            strange = strange or write.asked.malformed
-        elif context is None or not context.ok or context.stop > write.start or context.key != write.key:
-            strange = True
-        elif context.value is not None:
-            seen = (context.value,)
+        if context is not None:
+            strange = not context.ok or context.stop > write.start or context.key != write.key
+            if context.value is not None:
+                seen = (context.value,)
+            else:
+                seen, strange = context.values, strange or context.is_write
         else:
-            seen = context.values
-            strange = strange or context.is_write
-        if strange and not write.refused:
+            strange = write.context_of is not None or write.asked.malformed
+        if (strange or (value is None) == (write.kind == "put")) and not write.refused:
             self.holds = False
         if value is None:
             self.deletes.append((write, seen))
@@ -131,7 +145,7 @@ class Alibi:
             self.told.append(seen)
         if not write.ok:
             self.missed.append(write)
-            if value not in self._causality.returned or write.refused:
+            if value not in self.causality.returned or write.refused:
                 self.vain += [write] if value is not None else ()
                 return
         if write.stop > until:
@@ -145,13 +159,15 @@ class Alibi:
     def explains(self, get: Operation, find: Callable[[int], Operation | None]) -> bool:
         """Whether only writes that were on their way when a Get was asked make what it returned differ from `live`."""
         live, returned = self.live, set(get.values)
+        # What a Put on its way supersedes is there still, or superseded by what is there.
+        reflected = returned.union(*(_seen(put, find) for value, put in live.items() if value in returned))
         for value, put in live.items():
-            if value not in returned and (put.stop <= get.start or not returned.issuperset(_seen(put, find))):
+            if value not in returned and (put.stop <= get.start or not reflected.issuperset(_seen(put, find))):
                 return False
-        writes = self._causality.writes
+        writes = self.causality.writes
         end = bisect_left(writes, get.start, key=attrgetter("start"))
         for value in returned.difference(live):
-            if (old := self._causality.puts.get(value)) is None:
+            if (old := self.causality.put_of(value, get.stop)) is None:
                 return False
             begin = bisect_right(writes, old.start, hi=end, key=attrgetter("start"))
             for write in writes[begin:end]:
@@ -162,11 +178,10 @@ class Alibi:
 
     def solve(self) -> None:
         """Whether what Gets returned had been there since the last converged state, if no longer or not yet."""
-        if not self.puzzles:
-            return
-        puts, fresh = self._causality.puts, self._visible.union(self.told[self._mark :: 2])
-        for value, get in self.puzzles:
-            if value not in fresh or puts[value].start > get.stop or puts[value].refused:
+        for value, get in self.puzzles if self.holds else ():
+            put = self.causality.put_of(value, get.stop)
+            begun = put is not None and not put.refused and put.start <= get.stop
+            if put is None or not begun or (put.start <= self._time and value not in self._visible):
                 self.holds = False
         self.puzzles.clear()
 
@@ -185,8 +200,7 @@ class Alibi:
 
     def is_proved(self) -> bool:
         """Whether nothing has spoken against the key, and no two Puts were to write one value."""
-        self._contexts = dict(zip(cast("list[str]", self.told[::2]), self.told[1::2], strict=True))
-        return self.holds and 2 * len(self._contexts) == len(self.told)
+        return self.holds and 2 * len(set(self.told[::2])) == len(self.told)
 
     def held(self, run: Run) -> Iterator[Held]:
         """What the judge of the key's converged states would say of them all together."""
@@ -197,7 +211,7 @@ class Alibi:
         yield Held("SIB-01", self._sibling_states)
         yield Held("SIB-02", self._superseded)
         shaky = [seen for each, seen in self.deletes if each.ok and not run.timeline.calm(each.start, each.stop)]
-        gone = self._covered_by(shaky).intersection(self.told[: self._mark : 2]) - self._visible
+        gone = self._covered_by(shaky).intersection(self.told[: self._mark : 2]) - self._visible if shaky else ()
         yield Held("SIB-03", self._still_gone + len(gone))
         yield Held("KV-14", sum(put.refused for put in self._ended_in_vain()))
 
@@ -208,18 +222,19 @@ class Alibi:
     def _acknowledged_since(self, happened: float) -> int:
         """How many acknowledged writes were judged after something had happened since they began."""
         until = min(happened, self._time)
-        begun = bisect_right(self._causality.writes, until, key=attrgetter("start"))
+        begun = bisect_right(self.causality.writes, until, key=attrgetter("start"))
         return begun - len([write for write in self.missed if write.start <= until])
 
     def _covered_by(self, contexts: Iterable[Sequence[str]]) -> set[str]:
         """The values that contexts of these values cover, at whichever hand."""
+        seen = dict(zip(cast("list[str]", self.told[::2]), self.told[1::2], strict=True))
         found = set[str]()
         stack = [value for values in contexts for value in values]
         while stack:
             value = stack.pop()
             if value not in found:
                 found.add(value)
-                stack += self._contexts[value]
+                stack += seen[value]
         return found
 
 
@@ -229,47 +244,3 @@ def _seen(write: Operation, find: Callable[[int], Operation | None]) -> Sequence
     if context is None:
         return NOTHING
     return context.values if context.value is None else (context.value,)
-
-
-class Glance:
-    """The one look at each operation, from one convergence to the next."""
-
-    def __init__(self, run: Run, quiet: Quiet, alibis: Mapping[str, Alibi]) -> None:
-        self._find = run.operations.get
-        self._alibis = alibis
-        self._stretches = [(-inf, -inf), *quiet.spans()][::-1]
-        self._last = -inf
-
-    def at(self, span: Iterable[Operation], until: float) -> bool:
-        """Look at what was asked until the next convergence; whether it is told in the order of the starts."""
-        find, alibis, stretches = self._find, self._alibis, self._stretches
-        last, quiet_from, quiet_until = self._last, *stretches[-1]
-        if until < last:
-            return False
-        for operation in span:
-            alibi, start = alibis[operation.key], operation.start
-            if start < last:
-                return False
-            last = start
-            if operation.is_write:
-                number = operation.context_of
-                alibi.take(operation, None if number is None else find(number), until)
-                continue
-            values, live, stop = operation.values, alibi.live, operation.stop
-            fits = len(values) == len(live)
-            for value in values:
-                if value not in live:
-                    alibi.puzzles.append((value, operation))
-                    fits = False
-            if stop < start or (len(values) > 1 and len(set(values)) < len(values)):
-                alibi.holds = False
-            while len(stretches) > 1 and start >= stretches[-2][0]:
-                stretches.pop()
-                quiet_from, quiet_until = stretches[-1]
-            if quiet_from <= start and stop <= quiet_until and operation.ok:
-                if fits or alibi.explains(operation, find):
-                    alibi.current += bool(values)
-                else:
-                    alibi.odd.append(operation)
-        self._last = until
-        return True

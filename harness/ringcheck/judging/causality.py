@@ -6,12 +6,17 @@ supersedes write w when the operation whose context x was given covers w. "Cover
 an edge for each value returned and each context used, so marking all that many writes supersede is one walk over it.
 """
 
+from bisect import bisect_right
 from collections import defaultdict
 from collections.abc import Iterable, Sequence, Set
 from functools import cached_property
 from itertools import chain
+from operator import attrgetter
 
 from ringcheck.judging.operations import Operation, Operations
+
+NEAR = 8
+"""So many writes are looked through before all of a key's Puts are put in order by their values."""
 
 
 class Causality:
@@ -53,6 +58,18 @@ class Causality:
             if value is not None and puts[value] is not write:
                 return f"puts #{puts[value].id} and #{write.id} write equal values to one key"
         return ""
+
+    def put_of(self, value: str, about: float) -> Operation | None:
+        """The Put that was to write a value, looked for first among the writes asked last before `about`.
+
+        That costs least for a value that a Get returned at that time, since the Put is one of them as a rule. Which of
+        several Puts of one value it is stays open.
+        """
+        until = bisect_right(self.writes, about, key=attrgetter("start"))
+        for write in reversed(self.writes[max(0, until - NEAR) : until]):
+            if write.value == value:
+                return write
+        return self.puts.get(value)
 
     def context_of(self, write: Operation) -> Operation | None:
         """The operation whose context a write was given; None for a blind put."""

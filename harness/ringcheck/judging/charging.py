@@ -38,11 +38,14 @@ def disagreement(run: Run) -> str:
 
 def _loss(defect: Defect, run: Run, causality: Causality) -> str:
     put = defect.put
-    since, until = put.start, defect.state.time
+    until = defect.state.time
+    since, sound = _lost_since(defect, run)
     if run.timeline.blacked_out(since, until):
         return "DUR-02"
-    # Not since the write alone: what a lost disk held may come into being again, and hide a later write.
-    since = run.converged_before(since)
+    # Unless it was seen since, not since the write alone: what a lost disk held may come into being again, and hide a
+    # later write.
+    if not sound:
+        since = run.converged_before(since)
     if run.disks.destroyed(since, until, "wiped"):
         return "DUR-03"
     if run.disks.destroyed(since, until, "rolled back"):
@@ -53,3 +56,20 @@ def _loss(defect: Defect, run: Run, causality: Causality) -> str:
     if put.ok and any(not causality.supersedes(put, other) for other in others):
         return "SIB-01"
     return "DUR-01"
+
+
+def _lost_since(defect: Defect, run: Run) -> tuple[float, bool]:
+    """When the Put was begun, and False; or when it was last there in a converged state, and True.
+
+    What happened before every node returned it has not lost it.
+    """
+    put = defect.put
+    sound = [
+        settlement.ended
+        for settlement in run.settlements
+        if put.start < settlement.ended < defect.state.time
+        and run.at_rest(settlement)
+        and (answers := settlement.finals.get(put.key))
+        and all(put.value in read.values for read in answers.values())
+    ]
+    return (sound[-1], True) if sound else (put.start, False)

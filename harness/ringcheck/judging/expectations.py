@@ -5,6 +5,7 @@ from collections.abc import Iterator, Sequence
 
 from ringcheck.history import Fail, Skipped
 from ringcheck.judging import words
+from ringcheck.judging.charging import REFUSED
 from ringcheck.judging.operations import Operation
 from ringcheck.judging.quiet import Quiet
 from ringcheck.judging.run import Run
@@ -108,6 +109,8 @@ def _settled(run: Run, step: ExpectSettled, settlement: Settlement) -> Iterator[
     wrong = [read for read in answers.values() if sorted(read.values) != sorted(step.values)]
     restless = "" if run.at_rest(settlement) else "messages may still have been on their way"
     doubt = _doubt(run, None, step.key, settlement.began) or restless
+    if step.requirement == REFUSED:
+        doubt = doubt or _taken_on(run, step.key)
     if not settlement.converged:
         yield Unclear(step.requirement, f"the cluster did not converge in settle {settlement.index + 1}")
     elif wrong and all(_lacks_only(step, read.values) for read in wrong):
@@ -120,6 +123,16 @@ def _settled(run: Run, step: ExpectSettled, settlement: Settlement) -> Iterator[
         yield Unclear(step.requirement, f"{words.nodes(silent)} answered no final read of {key}")
     else:
         yield Held(step.requirement)
+
+
+def _taken_on(run: Run, key: str) -> str:
+    """Which write was answered OK that the schedule wants refused: what it did then is no work of a definite error."""
+    for step in run.history.header.schedule.steps:
+        if isinstance(step, ExpectAnswer) and step.code != "OK" and step.operation in run.operations:
+            operation = run.operations[step.operation]
+            if operation.key == key and operation.is_write and operation.ok:
+                return f"{words.named(operation)} was acknowledged, which was to be refused"
+    return ""
 
 
 def _wrong(run: Run, step: ExpectSettled, settlement: Settlement, wrong: Sequence[Operation]) -> Breach:

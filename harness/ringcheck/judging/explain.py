@@ -6,6 +6,7 @@ from ringcheck.history import History, Note
 from ringcheck.judging import words
 from ringcheck.judging.operations import Operation
 from ringcheck.judging.run import Run
+from ringcheck.judging.storyline import storyline
 from ringcheck.judging.verdict import Breach
 from ringcheck.requirements import requirement
 
@@ -14,6 +15,8 @@ AROUND_S = 3.0
 
 MOST_FAULTS = 12
 MOST_NOTES = 4
+MOST_LINES = 3
+"""So many lines of each node's log are told."""
 
 
 def explain(history: History, breach: Breach) -> str:
@@ -26,7 +29,8 @@ def explain(history: History, breach: Breach) -> str:
         f"  actual    {breach.actual}",
         *_section("what happened", _operations(run, breach)),
         *_section("around it", _disturbances(run, breach)),
-        *_section("last words of the nodes", _notes(history, breach)),
+        *_section("noted meanwhile", _notes(history, breach)),
+        *_section("last words of the nodes", _logs(history, breach)),
     ]
     return "\n".join(lines)
 
@@ -39,8 +43,7 @@ def _section(title: str, lines: Iterator[str]) -> Iterator[str]:
 
 
 def _operations(run: Run, breach: Breach) -> Iterator[str]:
-    found = [run.operations[number] for number in breach.operations if number in run.operations]
-    for operation in sorted(found, key=lambda each: (each.start, each.id)):
+    for operation in storyline(run, breach):
         yield f"{words.at(operation.start):>10}  {_told(operation)}"
 
 
@@ -49,6 +52,7 @@ def _told(operation: Operation) -> str:
     asked = operation.asked
     letter = "W" if operation.is_write else "R"
     context = f", with the context of #{asked.context_of}" if asked.context_of is not None else ""
+    context = ", with a malformed context" if asked.malformed else context
     blind = " (blind)" if asked.kind == "put" and asked.context_of is None and not asked.malformed else ""
     question = f"{words.named(operation)} on {words.value(operation.key)} through {operation.node}"
     question += f"{blind}, {letter}={asked.quorum}{context}"
@@ -95,11 +99,25 @@ def _span(run: Run, breach: Breach) -> tuple[float, float]:
 
 
 def _notes(history: History, breach: Breach) -> Iterator[str]:
+    """What the harness, or a simulated core, had to say until then."""
     notes = [
         event
         for event in history.events
-        if isinstance(event, Note) and event.time <= breach.time and (not event.node or event.node in breach.nodes)
+        if isinstance(event, Note)
+        and not event.log
+        and event.time <= breach.time
+        and (not event.node or event.node in breach.nodes)
     ]
     for note in notes[-MOST_NOTES:]:
         who = f"{note.node}: " if note.node else ""
         yield f"{words.at(note.time):>10}  {who}{note.text}"
+
+
+def _logs(history: History, breach: Breach) -> Iterator[str]:
+    """The last lines that the nodes wrote. They are read when a node has died, else when all is over."""
+    logs = [event for event in history.events if isinstance(event, Note) and event.log and event.node in breach.nodes]
+    before = {log.node: log for log in logs if log.time <= breach.time}
+    after = {log.node: log for log in logs if log.time > breach.time}
+    for log in [*before.values(), *after.values()][:MOST_NOTES]:
+        for line in log.text.splitlines()[-MOST_LINES:]:
+            yield f"{words.at(log.time):>10}  {log.node}: {line}"

@@ -45,6 +45,7 @@ from ringcheck.history import (
     ReplicaSeen,
     Retired,
     SettleBegan,
+    Starved,
 )
 from ringcheck.schedule import Configuration, Schedule, Step
 from ringcheck_chaos.faults import Fault
@@ -167,6 +168,10 @@ class Handmade:
         self._tell(
             FaultEnded(time=self.tick(), began=began, fault_id=number, bit=bit, proof="answered", messages=messages)
         )
+
+    def starve(self, seconds: float = 0.25, *, waited_s: float = 1.0) -> None:
+        """In the last seconds others kept the machine busy: the threads of the run waited for `waited_s` in all."""
+        self._tell(Starved(time=self.now, began=self.now - seconds, waited_s=waited_s, ran_s=0.01))
 
     def kill(self, *nodes: str, proof: str = "gone", by_us: bool = True) -> None:
         """Nodes are killed at once, or end by themselves."""

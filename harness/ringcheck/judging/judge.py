@@ -10,6 +10,7 @@ from ringcheck.judging.expectations import judge_expectations
 from ringcheck.judging.handoff import judge_handoff
 from ringcheck.judging.inheritance import judge_inheritance
 from ringcheck.judging.leftovers import judge_leftovers
+from ringcheck.judging.lenience import lenient
 from ringcheck.judging.liveness import judge_liveness
 from ringcheck.judging.mixing import judge_mixed
 from ringcheck.judging.occurrences import occurrences
@@ -57,7 +58,8 @@ def _judge(history: History) -> Judgement:
 def _all_statements(run: Run) -> Iterator[Statement]:
     """What all judges say; one of them has to know what the others found."""
     breaches: list[Breach] = []
-    for statement in _statements(run):
+    for found in _statements(run):
+        statement = lenient(run, found)
         if isinstance(statement, Breach):
             breaches.append(statement)
         yield statement

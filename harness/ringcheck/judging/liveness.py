@@ -1,8 +1,8 @@
 """AVL-01, AVL-02, AVL-03, AVL-05: who can be answered, and who must not be, while links are cut and nodes are down.
 
 A promise of an answer is judged with the least of what may have been open, its denial with the most. Slow links are
-neither open for certain nor cut. While messages are lost or late at random, a disk fails, a clock runs wild or a
-membership change is on its way, no answer is promised here.
+neither open for certain nor cut. While messages are lost or late at random, a disk fails or a clock runs wild, no
+answer is promised here; and while members change, only where all that may count are together (`Passage`).
 """
 
 from collections.abc import Iterator
@@ -37,10 +37,14 @@ def _owed(run: Run, situation: Situation, operation: Operation) -> Iterator[Stat
     """
     if not situation.steady or not situation.at_hand(operation.node):
         return
-    group = situation.together(operation.node)
+    group, passage = situation.together(operation.node), situation.passage
     # Copies count by physical machines: two members of one host are one.
     if len(run.hosts(group)) < operation.quorum:
         return
+    if passage and not passage.suffices(group, operation.node, operation.quorum, run.n, run.hosts):
+        return
+    if passage and run.timeline.calm(run.converged_before(operation.start), operation.stop):
+        return  # Where nothing but the change is wrong, the same is promised by MEM-03.
     requirement = "AVL-01" if operation.is_write else "AVL-02"
     took, limit = operation.stop - operation.start, run.request_timeout_s(operation.node)
     if operation.ok and took <= CLIENT_GRACE * limit:
@@ -50,7 +54,8 @@ def _owed(run: Run, situation: Situation, operation: Operation) -> Iterator[Stat
     yield Breach(
         requirement=requirement,
         expected=f"{operation.node} had been together with {words.nodes(sorted(group - {operation.node}))} for "
-        f"at least {run.detection_s:g} s, and {_quorum(operation)}, so the answer is OK within {limit:g} s.",
+        f"at least {run.detection_s:g} s{_whatever(run, operation)}, and {_quorum(operation)}, so the answer is OK "
+        f"within {limit:g} s.",
         actual=f"{words.named(operation)} through {operation.node} ended with {operation.code} after {took:.3f} s.",
         key=operation.key,
         operations=(operation.id,),
@@ -81,6 +86,11 @@ def _denied(run: Run, situation: Situation, operation: Operation) -> Iterator[St
         )
     elif situation.asked_freely(operation.node):
         yield Held(requirement)
+
+
+def _whatever(run: Run, operation: Operation) -> str:
+    changes = run.views.unsettled(operation.start - run.detection_s, operation.stop)
+    return f" through {', '.join(dict.fromkeys(map(str, changes)))}" if changes else ""
 
 
 def _quorum(operation: Operation) -> str:

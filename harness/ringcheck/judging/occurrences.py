@@ -2,6 +2,7 @@
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
+from math import ceil
 
 from ringcheck.history import Converged, Counters, DiskLost, FaultBegan, NodeUp, Observation
 from ringcheck.judging.handoff import pending
@@ -27,7 +28,8 @@ def occurrences(run: Run) -> dict[str, int]:
     deletes = siblings = 0
     for operation in run.operations.values():
         if not operation.is_write:
-            siblings += len(operation.values) > 1
+            if len(operation.values) > 1:
+                siblings += 1
         elif not operation.ok:
             unacknowledged.append(operation)
         elif operation.kind == "delete":
@@ -50,8 +52,14 @@ def occurrences(run: Run) -> dict[str, int]:
             isinstance(event, Converged) and event.by == "reads" for event in events
         ),
         **_counted(run.observations),
+        **_starved(run),
         **_changed(run),
     }
+
+
+def _starved(run: Run) -> dict[str, int]:
+    """How long others kept the machine busy, where they did."""
+    return {"seconds in which the machine was too busy": ceil(total_s)} if (total_s := run.starvation.total_s) else {}
 
 
 def _changed(run: Run) -> dict[str, int]:

@@ -1,8 +1,8 @@
 """The operations of a history, each as one: what was asked, and how it ended."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from math import inf
-from typing import Literal, TypeAlias, cast
+from typing import Literal, NamedTuple, TypeAlias, cast
 
 import msgspec
 
@@ -16,7 +16,6 @@ class Operation(msgspec.Struct, frozen=True, eq=False, gc=False):
     id          its number in the schedule; final reads count from 1,000,000
     key, value  as the schedule writes them
     context_of  the operation whose context it sent
-    quorum      R or W as resolved
     start       seconds, stamped before the send
     stop        seconds, stamped after the receive; infinite for one that never ended
     is_write    Put or Delete
@@ -31,7 +30,6 @@ class Operation(msgspec.Struct, frozen=True, eq=False, gc=False):
     key: str
     value: str | None
     context_of: int | None
-    quorum: int
     start: float
     stop: float
     is_write: bool
@@ -42,6 +40,11 @@ class Operation(msgspec.Struct, frozen=True, eq=False, gc=False):
     def node(self) -> str:
         """The node asked."""
         return self.asked.node
+
+    @property
+    def quorum(self) -> int:
+        """R or W as resolved."""
+        return self.asked.quorum
 
     @property
     def refused(self) -> bool:
@@ -68,26 +71,67 @@ Operations: TypeAlias = dict[int, Operation]
 """By id, in the order in which they were asked."""
 
 
-def sort_out(events: Iterable[Event]) -> tuple[Operations, list[Event]]:
-    """Every operation that was sent, and all events that are no part of one; an operation that was skipped is none."""
-    found: dict[int, Invoke | Operation] = {}
+class SortedOut(NamedTuple):
+    """What a history tells.
+
+    operations  every operation that was sent; one that was skipped is none
+    finals      those of them that are final reads
+    others      all events that are no part of an operation
+    in_order    whether the operations are told in the order of their starts
+    """
+
+    operations: Operations
+    finals: Sequence[Operation]
+    others: Sequence[Event]
+    in_order: bool
+
+
+def sort_out(events: Iterable[Event]) -> SortedOut:
+    """Find the operations among these events, and say what else there is."""
+    found: dict[int, Operation | None] = {}
+    open_: dict[int, Invoke] = {}
+    finals: dict[int, None] = {}
     others: list[Event] = []
+    last, in_order = -inf, True
     for event in events:
-        # Nearly all events of a long history are of these kinds, so the comparison is the cheapest that there is.
+        # Nearly all events of a long history are of the first two kinds, so what they need is done here, while they are
+        # at hand, and by the cheapest means that there are.
         if type(event) is Invoke:
-            found[event.operation] = event
-        elif type(event) is Ok or type(event) is Fail or type(event) is Info:
-            if type(asked := found.get(event.operation)) is Invoke:
-                found[event.operation] = _operation(asked, event)
+            number, time = event.operation, event.time
+            if time < last or number in found:
+                in_order = False
+            last = time
+            found[number], open_[number] = None, event
+            if event.final:
+                finals[number] = None
+        elif type(event) is Ok:
+            if (asked := open_.pop(event.operation, None)) is not None:
+                found[asked.operation] = Operation(
+                    asked,
+                    event,
+                    asked.operation,
+                    asked.kind,
+                    asked.key,
+                    asked.value,
+                    asked.context_of,
+                    asked.time,
+                    event.time,
+                    asked.kind != "get",
+                    True,
+                    event.values,
+                )
+        elif type(event) is Fail or type(event) is Info:
+            if (asked := open_.pop(event.operation, None)) is not None:
+                found[asked.operation] = _failed(asked, event)
         else:
             others.append(event)
-    open_ = [asked for asked in found.values() if type(asked) is Invoke]
-    found |= {asked.operation: _operation(asked, None) for asked in open_}
-    return cast("Operations", found), others
+    found |= {number: _failed(asked, None) for number, asked in open_.items()}
+    operations = cast("Operations", found)
+    return SortedOut(operations, [operations[number] for number in finals], others, in_order)
 
 
-def _operation(asked: Invoke, end: Completion | None) -> Operation:
-    ok, values = (True, end.values) if type(end) is Ok else (False, ())
+def _failed(asked: Invoke, end: Fail | Info | None) -> Operation:
+    """One that was not answered OK."""
     return Operation(
         asked,
         end,
@@ -96,10 +140,9 @@ def _operation(asked: Invoke, end: Completion | None) -> Operation:
         asked.key,
         asked.value,
         asked.context_of,
-        asked.quorum,
         asked.time,
         inf if end is None else end.time,
         asked.kind != "get",
-        ok,
-        values,
+        False,
+        (),
     )

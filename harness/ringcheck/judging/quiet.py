@@ -6,7 +6,7 @@ of hints stored and of fallback reads.
 """
 
 from bisect import bisect_left, bisect_right
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 from math import inf, nextafter
@@ -66,9 +66,14 @@ class Quiet:
             found += [get for get in reads[begin:end] if get.ok and get.stop <= proven and get.stop < disturbed]
         return found
 
-    def spans(self) -> list[tuple[float, float]]:
-        """Of each stretch, in order, from when until when `proven` holds, both included."""
-        return [(each.begin, min(each.proven, nextafter(each.disturbed, -inf))) for each in self._stretches]
+    def divided(self, operations: Sequence[Operation]) -> Iterator[tuple[float, Sequence[Operation]]]:
+        """Operations in the order of their starts, by stretch, with the last stop for which `proven` holds of them."""
+        begin, proven = 0, -inf
+        for stretch in self._stretches:
+            end = bisect_left(operations, stretch.begin, lo=begin, key=attrgetter("start"))
+            yield proven, operations[begin:end]
+            begin, proven = end, min(stretch.proven, nextafter(stretch.disturbed, -inf))
+        yield proven, operations[begin:]
 
     def suspicion(self, start: float, stop: float) -> str:
         """What speaks against quiet from the last convergence before `start` until `stop`; empty for nothing known.

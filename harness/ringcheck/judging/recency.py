@@ -48,7 +48,7 @@ class Reflection:
 
     def __init__(self, causality: Causality, least: int, disks: Disks) -> None:
         self._causality = causality
-        strong = [write for write in causality.writes if write.ok and write.quorum > least]
+        strong = [write for write in causality.writes if write.ok and write.asked.quorum > least]
         if disks.ever_destroyed:
             strong = [write for write in strong if disks.keep(write.quorum, write.start, inf)]
         self._acknowledged = sorted(strong, key=attrgetter("stop"), reverse=True)

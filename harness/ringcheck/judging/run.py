@@ -10,6 +10,7 @@ from ringcheck.judging.causality import Causality, by_key
 from ringcheck.judging.disks import Disks
 from ringcheck.judging.operations import Operation, Operations, sort_out
 from ringcheck.judging.settlements import Settlement, settlements
+from ringcheck.judging.starvation import Starvation
 from ringcheck.judging.timeline import Timeline, timeline
 from ringcheck.judging.views import Views
 
@@ -18,7 +19,8 @@ from ringcheck.judging.views import Views
 class Run:
     """What all judges are given. Times are seconds.
 
-    `events` are all that are no part of an operation, in the order in which they were written.
+    `events` are all that are no part of an operation, in the order in which they were written; `in_order` tells whether
+    the operations were written in the order of their starts.
     """
 
     # The keys come first, and so are let go first: the operations are then freed in the order in which they were made,
@@ -26,6 +28,7 @@ class Run:
     keys: Mapping[str, Causality]
     history: History
     operations: Operations
+    in_order: bool
     events: Sequence[Event]
     settlements: Sequence[Settlement]
     views: Views
@@ -35,12 +38,13 @@ class Run:
     @classmethod
     def of(cls, history: History) -> "Run":
         """Arrange a history."""
-        operations, events = sort_out(history.events)
-        settled = settlements(events, operations)
+        operations, finals, events, in_order = sort_out(history.events)
+        settled = settlements(events, finals)
         views = Views.of(events, history.header.nodes, settled)
         return cls(
             history=history,
             operations=operations,
+            in_order=in_order,
             events=events,
             keys=by_key(operations.values()),
             settlements=settled,
@@ -83,6 +87,11 @@ class Run:
             {each.ended: self.n if each.by_inspection else 1 for each in self.settlements if self.at_rest(each)},
         )
 
+    @cached_property
+    def starvation(self) -> Starvation:
+        """When the machine was too busy with something else."""
+        return Starvation(self.events)
+
     @property
     def configuration(self) -> planned.Configuration:
         """The cluster that the schedule asked for."""
@@ -108,7 +117,15 @@ class Run:
 
     def hosts(self, nodes: Iterable[str]) -> frozenset[str]:
         """The physical machines of `nodes`."""
-        return frozenset(map(self.host, nodes))
+        group = frozenset(nodes)
+        if (found := self._hosts_of.get(group)) is None:
+            found = self._hosts_of[group] = frozenset(map(self.host, group))
+        return found
+
+    @cached_property
+    def _hosts_of(self) -> dict[frozenset[str], frozenset[str]]:
+        """What `hosts` has found so far: groups are few, and asked for once for every operation."""
+        return {}
 
     def answering(self, settlement: Settlement) -> tuple[str, ...]:
         """The nodes that owe an answer to the final reads of a Settle: whoever is a member for certain."""

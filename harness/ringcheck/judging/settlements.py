@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from math import inf
 
 from ringcheck.history import Converged, Diverged, Event, Observation, SettleBegan
-from ringcheck.judging.operations import Operation, Operations
+from ringcheck.judging.operations import Operation
 
 
 @dataclass(slots=True)
@@ -38,8 +38,8 @@ class Settlement:
         return isinstance(self.outcome, Converged) and self.outcome.by == "inspect"
 
 
-def settlements(events: Iterable[Event], operations: Operations) -> tuple[Settlement, ...]:
-    """All Settles that were begun, in order."""
+def settlements(events: Iterable[Event], finals: Iterable[Operation]) -> tuple[Settlement, ...]:
+    """All Settles that were begun, in order, with these final reads."""
     found: list[Settlement] = []
     for event in events:
         match event:
@@ -50,15 +50,15 @@ def settlements(events: Iterable[Event], operations: Operations) -> tuple[Settle
             case Converged(time=time) | Diverged(time=time) if found:
                 found[-1].ended = time
                 found[-1].outcome = event
-    _sort_in(found, operations)
+    _sort_in(found, finals)
     return tuple(found)
 
 
-def _sort_in(found: Sequence[Settlement], operations: Operations) -> None:
+def _sort_in(found: Sequence[Settlement], finals: Iterable[Operation]) -> None:
     """Give each final read to the Settle that had ended last; a later answer of a node replaces an earlier one."""
     current = -1
-    for operation in (each for each in operations.values() if each.asked.final):
-        while current + 1 < len(found) and found[current + 1].began <= operation.start:
+    for read in finals:
+        while current + 1 < len(found) and found[current + 1].began <= read.start:
             current += 1
-        if operation.ok and current >= 0 and operation.start >= found[current].ended:
-            found[current].finals.setdefault(operation.key, {})[operation.node] = operation
+        if read.ok and current >= 0 and read.start >= found[current].ended:
+            found[current].finals.setdefault(read.key, {})[read.node] = read

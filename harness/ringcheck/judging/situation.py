@@ -5,15 +5,19 @@ holds for the others.
 """
 
 from bisect import bisect_left, bisect_right
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator
 from functools import partial
 from math import inf, isfinite
 
 from ringcheck.judging.groups import largest_group, mutual_reach, reach_under
 from ringcheck.judging.operations import Operation
+from ringcheck.judging.passage import Passage
 from ringcheck.judging.timeline import Disturbance, Timeline
 from ringcheck.judging.views import Views
 from ringcheck_chaos.faults import CLIENT
+
+ROUNDING_S = 1e-6
+"""Far more than what is lost when a time is shifted there and back."""
 
 
 class Situation:
@@ -24,7 +28,9 @@ class Situation:
     steady     for certain nothing changed among the nodes since `begin`, and it is known what works
     critical   something is to be said of an operation that was answered OK, too
 
-    Where `views` are given, nodes count as together only while all have one view for certain, as members of it.
+    passage    who counts while members change, where `views` are given and they do
+
+    Where `views` are given, only nodes count as together that any of them names.
     """
 
     def __init__(self, timeline: Timeline, begin: float, start: float, stop: float, views: Views | None = None) -> None:
@@ -35,8 +41,12 @@ class Situation:
         self.steady = begin >= 0 and all(_unchanging(each, begin, stop) for each in touching)
         self.critical = bool(throughout) or (self.steady and self.disturbed)
         present = timeline.present(start, stop)
-        agreed = present if views is None else _agreed(views, present, begin, stop)
-        self._together = Remembered(partial(largest_group, reach=reach_under(agreed, touching)))
+        self.passage = None if views is None else Passage.of(views, timeline, begin, stop)
+        named = present
+        if views is not None:
+            members = self.passage.there if self.passage else views.certain(begin, stop)
+            named = tuple(node for node in present if node in members)
+        self._together = Remembered(partial(largest_group, reach=reach_under(named, touching)))
         self._connected = Remembered(partial(mutual_reach, reach=reach_under(present, throughout)))
         self._shaken_since_begin = _shaken(touching)
         self._shaken_since_start = _shaken(each for each in touching if each.possibly_within(start, stop))
@@ -77,17 +87,25 @@ class Situations:
     def striking(self, operations: Iterable[Operation]) -> Iterator[tuple[Operation, Situation]]:
         """The operations of which something may be to say: not those answered OK while nothing critical went on.
 
-        While nothing was disturbed, one comparison of its start and its stop settles an operation.
+        One comparison of its start and its stop settles an operation in the situation that was found uncritical last.
         """
-        calm_after, calm_before, lead_s = inf, -inf, self._lead_s
+        after_start = after_stop = inf
+        before_start = before_stop = -inf
         for operation in operations:
-            if operation.ok and calm_after < operation.start - lead_s and operation.stop < calm_before:
+            start, stop = operation.start, operation.stop
+            if after_start < start < before_start and after_stop < stop < before_stop and operation.ok:
                 continue
-            situation = self.of(operation.start, operation.stop)
+            situation = self.of(start, stop)
             if situation.critical or not operation.ok:
                 yield operation, situation
-            elif not situation.disturbed:
-                calm_after, calm_before = self._after_begin, self._before_stop
+            elif situation.disturbed:
+                after_start = max(self._after_begin + self._lead_s + ROUNDING_S, self._after_start)
+                before_start = min(self._before_begin + self._lead_s - ROUNDING_S, self._before_start)
+                after_stop, before_stop = self._after_stop, self._before_stop
+            else:
+                # Nor is anything disturbed between the two, whichever moments lie there.
+                after_start, before_start = self._after_begin + self._lead_s + ROUNDING_S, inf
+                after_stop, before_stop = -inf, self._before_stop
 
     def of(self, start: float, stop: float) -> Situation:
         """The situation of an operation."""
@@ -129,14 +147,6 @@ class Remembered(dict[str, frozenset[str]]):
 
     def __missing__(self, node: str) -> frozenset[str]:
         return self.setdefault(node, self._find(node))
-
-
-def _agreed(views: Views, present: Sequence[str], begin: float, stop: float) -> Sequence[str]:
-    """The members of the one view that all of `present` have from `begin` to `stop`; nobody while views change."""
-    if views.unsettled(begin, stop):
-        return ()
-    members = views.certain(begin, stop)
-    return [node for node in present if node in members]
 
 
 def _unchanging(each: Disturbance, begin: float, stop: float) -> bool:

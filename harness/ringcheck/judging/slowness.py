@@ -14,6 +14,7 @@ from operator import attrgetter
 
 from ringcheck.history import FaultBegan
 from ringcheck.judging import words
+from ringcheck.judging.lenience import TOO_BUSY
 from ringcheck.judging.operations import Operation
 from ringcheck.judging.run import Run
 from ringcheck.judging.statements import Held, Statement, Unclear
@@ -24,6 +25,10 @@ ENOUGH = 3
 """So many operations at the least must have been asked while one replica suffered."""
 NOTICEABLE_S = 0.05
 """Less than this is nothing to be slowed by."""
+NO_RING = (
+    "which replicas an operation needs is told by preference lists alone, which the target does not show: it does not "
+    "declare the profile ring"
+)
 TOLD = 3
 """So many of the late ones are told."""
 
@@ -31,7 +36,11 @@ TOLD = 3
 def judge_slowness(run: Run) -> Iterator[Statement]:
     """Every replica that suffered alone, by all that was asked of the others meanwhile."""
     faults = {describe(event.fault): event.fault for event in run.events if isinstance(event, FaultBegan)}
-    if not any(map(_slows, faults.values())):
+    faults = {what: fault for what, fault in faults.items() if _slows(fault)}
+    if not faults:
+        return
+    if "ring" not in run.profiles:
+        yield Unclear("AVL-04", NO_RING)
         return
     spared: defaultdict[str, list[tuple[Operation, float]]] = defaultdict(list)
     for operation in _asked_under(run, faults):
@@ -39,14 +48,16 @@ def judge_slowness(run: Run) -> Iterator[Statement]:
             for slow, wait_s in _spared(run, faults, operation):
                 spared[slow].append((operation, wait_s))
     for slow, operations in spared.items():
-        yield _judge(slow, operations)
+        yield _judge(run, slow, operations)
 
 
 def _asked_under(run: Run, faults: Mapping[str, Fault]) -> Iterator[Operation]:
     """The operations that were asked while something was slow for certain, each once."""
-    slow = [each for each in run.timeline.disturbances if each.what in faults and _slows(faults[each.what])]
+    slow = [each for each in run.timeline.disturbances if each.what in faults]
     start = attrgetter("start")
-    operations = sorted(run.operations.values(), key=start)
+    operations = list(run.operations.values())
+    if not run.in_order:
+        operations.sort(key=start)
     place = 0
     for begun, ends in sorted((each.begun, each.ends) for each in slow):
         place = bisect_left(operations, begun, lo=place, key=start)
@@ -55,18 +66,23 @@ def _asked_under(run: Run, faults: Mapping[str, Fault]) -> Iterator[Operation]:
         place = past
 
 
-def _judge(slow: str, asked: Sequence[tuple[Operation, float]]) -> Statement:
-    if len(asked) < ENOUGH:
-        return Unclear("AVL-04", f"only {words.times(len(asked), 'operation')} did without {slow} while it suffered")
+def _judge(run: Run, slow: str, asked: Sequence[tuple[Operation, float]]) -> Statement:
     late = [(each, wait_s) for each, wait_s in asked if each.stop - each.start >= wait_s]
-    if 2 * len(late) <= len(asked):
-        return Held("AVL-04", len(asked) - len(late))
+    excused = [each for each, wait_s in late if run.starvation.waited_s(each.start, each.stop) >= wait_s]
+    late = [(each, wait_s) for each, wait_s in late if each not in excused]
+    judged = len(asked) - len(excused)
+    if judged < ENOUGH <= len(asked):
+        return Unclear("AVL-04", TOO_BUSY.format("answers took so long"))
+    if judged < ENOUGH:
+        return Unclear("AVL-04", f"only {words.times(judged, 'operation')} did without {slow} while it suffered")
+    if 2 * len(late) <= judged:
+        return Held("AVL-04", judged - len(late))
     operation, wait_s = late[0]
     return Breach(
         requirement="AVL-04",
         expected=f"{slow} alone was slow or silent, neither the node asked nor the coordinator was, and the other "
         f"copies were enough, so no operation needs the {wait_s:g} s that waiting for {slow} takes.",
-        actual=f"{len(late)} of {len(asked)} took so long, {words.named(operation)} through {operation.node} "
+        actual=f"{len(late)} of {judged} took so long, {words.named(operation)} through {operation.node} "
         f"{operation.stop - operation.start:.3f} s.",
         key=operation.key,
         operations=tuple(each.id for each, _ in late[:TOLD]),
@@ -84,7 +100,7 @@ def _spared(run: Run, faults: Mapping[str, Fault], operation: Operation) -> Iter
     """The node that suffered throughout an operation that could do without it, and how long waiting for it takes."""
     start, stop = operation.start, operation.stop
     touching = run.timeline.touching(start - run.detection_s, stop)
-    found = [(each, faults[each.what]) for each in touching if each.what in faults and _slows(faults[each.what])]
+    found = [(each, faults[each.what]) for each in touching if each.what in faults]
     if not found or len(found) < len(touching) or not all(each.surely_throughout(start, stop) for each, _ in found):
         return
     preference = _preference(run, operation)

@@ -94,7 +94,7 @@ class Timeline:
         """The nodes that were there at some moment from `start` to `stop`, up or down."""
         if not self.lives:
             return self.nodes
-        return tuple(node for node in self.nodes if self._begin(node) <= stop and start < self._end(node))
+        return tuple(node for node in self.nodes if self.begin(node) <= stop and start < self._end(node))
 
     def calm(self, start: float, stop: float) -> bool:
         """Whether for certain nothing was disturbed from `start` to `stop`."""
@@ -137,7 +137,8 @@ class Timeline:
                 found.append((min(each.may_begin for each in down), last.begun))
         return found
 
-    def _begin(self, node: str) -> float:
+    def begin(self, node: str) -> float:
+        """When `node` was started for the first time, as far as it was not there from the start."""
         return self.lives[node][0] if node in self.lives else -inf
 
     def _end(self, node: str) -> float:

@@ -145,13 +145,18 @@ def refusal(contact: Contact, profile: str, error: grpc.aio.AioRpcError) -> Ring
     if code is grpc.StatusCode.UNIMPLEMENTED and profile in contact.profiles:
         return TargetError(f"{contact.id} declares the profile {profile} and does not serve it: {_sentence(error)}")
     if code is grpc.StatusCode.UNIMPLEMENTED:
-        return UsageError(
-            f"{contact.id} does not serve the profile {profile}, which this needs; "
-            f"it declares {', '.join(contact.profiles) or 'none'}."
-        )
+        return lacking(contact, profile)
     if code in MISTAKES:
         return UsageError(f"{contact.id} refuses ({code.name}): {_sentence(error)}")
     return TargetError(f"{contact.id} at {contact.address} gave no answer: {trouble(error)}.")
+
+
+def lacking(contact: Contact, profile: str) -> UsageError:
+    """What it means that a node does not declare what is needed of it."""
+    return UsageError(
+        f"{contact.id} does not serve the profile {profile}, which this needs; "
+        f"it declares {', '.join(contact.profiles) or 'none'}."
+    )
 
 
 def trouble(error: grpc.aio.AioRpcError) -> str:

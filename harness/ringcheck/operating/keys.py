@@ -15,9 +15,9 @@ def shown(key: bytes) -> str:
 
 
 def given(text: str) -> bytes:
-    """The key that a user names. Raises UsageError for 0x that hexadecimal digits do not follow."""
+    """The key that a user names, to the byte. Raises UsageError for 0x that hexadecimal digits do not follow."""
     if not text.startswith(HEX):
-        return text.encode()
+        return text.encode(errors="surrogateescape")  # an argument that is no UTF-8 reaches us as its bytes, escaped
     try:
         return bytes.fromhex(text.removeprefix(HEX))
     except ValueError:

@@ -42,13 +42,15 @@ class Inside(msgspec.Struct, frozen=True, kw_only=True):
 class NodeStatus(msgspec.Struct, frozen=True, kw_only=True):
     """One node. Where it, or its inside, could not be seen, `trouble` says why, and `inside` is None.
 
-    `member`: whether it is one by its own view, else by that of anybody; None if nobody says.
+    `member`: whether it is one by its own view, else by that of anybody; None if nobody says. `listed`: whether
+    another node's view has it as a member.
     """
 
     node: str
     address: str
     reachable: bool
     member: bool | None = None
+    listed: bool = False
     trouble: str = ""
     health: str = ""
     implementation: str = ""
@@ -60,7 +62,8 @@ class NodeStatus(msgspec.Struct, frozen=True, kw_only=True):
 class StatusReport(msgspec.Struct, frozen=True):
     """Every node whose address is known, and every member whose address is not.
 
-    `agree`: all members seen have equal views; None when fewer than two were seen.
+    `agree`: all seen that are members by their own view or by another's have equal views; None when fewer than two
+    were seen.
     """
 
     nodes: tuple[NodeStatus, ...]
@@ -78,10 +81,11 @@ async def read_status(contacts: Contacts) -> StatusReport:
     inside = [each.inside for each in seen if each.inside]
     members = {member for each in inside for member in each.members}
     unknown = sorted(members - contacts.known)
-    told = [_with_membership(each, members) for each in seen]
-    digests = [each.inside.view_digest for each in told if each.inside and each.member]
+    told = [_with_membership(each, seen) for each in seen]
+    digests = [each.inside.view_digest for each in told if each.inside and (each.member or each.listed)]
     others = (
-        NodeStatus(node=each, address="", reachable=False, member=True, trouble=ADDRESS_UNKNOWN) for each in unknown
+        NodeStatus(node=each, address="", reachable=False, member=True, listed=True, trouble=ADDRESS_UNKNOWN)
+        for each in unknown
     )
     return StatusReport(
         (*told, *others),
@@ -98,9 +102,11 @@ async def ask_status(contact: Contact) -> inspect_pb2.StatusResponse | str:
         return NOT_DECLARED if "inspect" not in contact.profiles else trouble(error)
 
 
-def _with_membership(status: NodeStatus, anybodys: Collection[str]) -> NodeStatus:
-    members = status.inside.members if status.inside else anybodys
-    return msgspec.structs.replace(status, member=status.node in members if members else None)
+def _with_membership(status: NodeStatus, seen: Collection[NodeStatus]) -> NodeStatus:
+    others = {member for each in seen if each.inside and each.node != status.node for member in each.inside.members}
+    own = status.inside.members if status.inside else others
+    member = status.node in own if own else None
+    return msgspec.structs.replace(status, member=member, listed=status.node in others)
 
 
 async def _look_at(contact: Contact) -> NodeStatus:

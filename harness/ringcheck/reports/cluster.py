@@ -73,14 +73,14 @@ def print_value(console: Console, report: ValueReport) -> None:
     _say(console, f"{words.value(report.key)} has {many}, by {report.node}{':' if report.values else '.'}", space=False)
     if report.values:
         print_rows(console, ("value",), [[each] for each in report.values])
-    _say(console, f"context {report.context or 'empty'}")
+    _say(console, f"context {report.context or 'empty'}", whole=True)
 
 
 def print_written(console: Console, report: WriteReport) -> None:
     """Who acknowledged it, and the context of what was put."""
     _say(console, f"{report.node} has acknowledged it.", space=False)
     if report.context:
-        _say(console, f"context {report.context}", space=False)
+        _say(console, f"context {report.context}", space=False, whole=True)
 
 
 def print_hints(console: Console, report: HintsReport) -> None:
@@ -111,6 +111,8 @@ def conclusion(report: ChangeReport, seconds: float) -> str:
     node, through = report.node, report.through
     if report.settled is False:
         return f"{_accepted(report)}, but after {seconds:.1f} s not carried out: {'; '.join(report.waiting_for)}."
+    if report.already:
+        return f"{node} has left and is drained, or was removed, long since; nothing was changed (asked {through})."
     if report.settled:
         done = {
             "join": f"{node} has joined: every member knows it, and every partition has been handed over",
@@ -135,7 +137,8 @@ def _status_row(status: NodeStatus) -> list[str]:
     inside = status.inside
     health = status.health if status.reachable else "unreachable"
     row = [status.node, status.address, health, f"{status.implementation} {status.version}".strip()]
-    remarks = "; ".join(filter(None, ("not a member" if status.member is False else "", status.trouble)))
+    outside = "no member by its own view, a member by others'" if status.listed else "not a member"
+    remarks = "; ".join(filter(None, (outside if status.member is False else "", status.trouble)))
     if inside is None:
         return [*row, "", "", "", "", remarks]
     return [
@@ -241,7 +244,8 @@ def _print_missed(console: Console, missed: Mapping[str, str]) -> None:
         _say(console, f"Not seen: {node} ({why}).", space=False)
 
 
-def _say(console: Console, sentence: str, *, space: bool = True) -> None:
+def _say(console: Console, sentence: str, *, space: bool = True, whole: bool = False) -> None:
+    """Prose is folded; what is to be copied stays `whole`."""
     if space:
         console.print()
-    console.print(Text(printable(sentence), overflow="fold"))
+    console.print(Text(printable(sentence), overflow="fold"), soft_wrap=whole)

@@ -66,8 +66,8 @@ class ExplorationReport:
                 self._print(f"history  {history}", whole=True)
                 self._print(f"\nWhat seed {seed} does", "bold")
                 self._print("\n".join(tell_schedule(schedule)))
-            case Progress(tally=tally):
-                self._pace.seeds(tally)
+            case Progress(tally=tally, longest=longest):
+                self._pace.seeds(tally, longest)
             case Failed(seed=seed, alarm=alarm):
                 style = "red" if is_grave(alarm) else "yellow"
                 self._print(f"seed {seed}: {title(alarm)}; the story follows at the end", style)
@@ -103,7 +103,7 @@ class ExplorationReport:
         tally = outcome.tally
         single = self._began.single
         if tally.seeds:
-            found = coverage.verdicts(tally, outcome.only)
+            found = coverage.verdicts(tally, outcome.only, self._began.source)
             found = tuple(each for each in found if not single or each.status != "inconclusive")
             if self._console.width < NARROW:
                 print_verdict_lines(self._console, found)
@@ -126,7 +126,7 @@ class ExplorationReport:
             self._print("\nWhat broke", "bold")
         for problem in outcome.problems:
             self._print(textwrap.indent(problem, "  "), "yellow")
-        self._print(conclusion(outcome), "bold")
+        self._print(conclusion(outcome, resumed=self._began.resumed is not None), "bold")
         self._print(f"histories: {self._began.folder}/histories", "bold", whole=True)
 
     def _never(self, outcome: Outcome) -> None:
@@ -164,11 +164,16 @@ class ExplorationReport:
         tally = outcome.tally
         told = {key_of(finding.alarm) for finding in outcome.findings}
         untold = [each for each in tally.groups.values() if each.key not in told and each.seeds]
-        if untold:
+        beside = tally.untold(outcome.only)
+        if untold or beside:
             self._print("\nAlso found", "bold")
         for group in untold:
             again = seed_command(group.seeds[0], self._began)
             self._print(f"  {title(group.alarm)}, {words.times(group.count, 'seed')}: {again}", "yellow", whole=True)
+        for name, seed in beside.items():
+            count = words.times(tally.broken[name], "seed")
+            command = f"{seed_command(seed, self._began)} --only {name}"
+            self._print(f"  {name}, beside what broke first in {count}: {command}", "yellow", whole=True)
         unasked = sorted(name for name in tally.broken if outcome.only and name not in outcome.only)
         if unasked:
             self._print(f"\nSeen on the way, though not selected: breaches of {', '.join(unasked)}.", "yellow")
@@ -185,7 +190,7 @@ class ExplorationReport:
         return fold(text, self._console.width) if self._console.is_terminal else text
 
 
-def conclusion(outcome: Outcome) -> str:
+def conclusion(outcome: Outcome, *, resumed: bool = False) -> str:
     """The last line but one: what it comes to, in how long, and where to go on."""
     tally = outcome.tally
     what = CONCLUSIONS.get(outcome.exit_code, "broke")
@@ -198,4 +203,6 @@ def conclusion(outcome: Outcome) -> str:
     ]
     seeds = f"{tally.seeds:,} seeds" if tally.seeds != 1 else "1 seed"
     work = ", ".join([seeds, *filter(None, counts)])
-    return f"\n{what}: {work} · {outcome.seconds:.1f} s · next seed {outcome.following} · exit {outcome.exit_code}"
+    seconds = f"{outcome.seconds:.1f} s" + (" this time" if resumed else "")
+    work += " in all" if resumed else ""
+    return f"\n{what}: {work} · {seconds} · next seed {outcome.following} · exit {outcome.exit_code}"

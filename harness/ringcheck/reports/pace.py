@@ -11,6 +11,8 @@ from ringcheck.exploring.tally import Tally
 from ringcheck.judging import words
 
 LINE_EVERY_S = 5.0
+SLOW_S = 5.0
+"""Seeds take a tenth of a second; one that takes so long is named."""
 
 
 class Pace:
@@ -34,13 +36,13 @@ class Pace:
             self._live.stop()
             self._live = None
 
-    def seeds(self, tally: Tally) -> None:
-        """Seeds are being tried."""
-        self._show(summary(tally))
+    def seeds(self, tally: Tally, longest: tuple[int, float] | None = None) -> None:
+        """Seeds are being tried; `longest` is one of them, and the seconds since it was begun."""
+        self._show(summary(tally, longest))
 
     def shrinking(self, what: str, tries: int, steps: int) -> None:
         """A failure is being shrunk."""
-        self._show(f"shrinking {what}: {words.times(tries, 'try', 'tries')}, {words.times(steps, 'step')} left")
+        self._show(f"shrinking ({what}): {words.times(tries, 'try', 'tries')}, {words.times(steps, 'step')} left")
 
     def _show(self, line: str) -> None:
         self._line = line
@@ -52,10 +54,12 @@ class Pace:
         return Text(self._line, no_wrap=True, overflow="ellipsis")
 
 
-def summary(tally: Tally) -> str:
+def summary(tally: Tally, longest: tuple[int, float] | None = None) -> str:
     """Where the exploration is, in one line."""
     failing = words.times(tally.failing, "failure")
     parts = [f"{tally.seeds:,} seeds", *rates(tally), failing, f"{tally.seconds:.0f} s"]
+    if longest and longest[1] >= SLOW_S:
+        parts.append(f"at seed {longest[0]} for {longest[1]:.0f} s")
     return " · ".join(parts)
 
 

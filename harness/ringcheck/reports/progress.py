@@ -22,6 +22,8 @@ from ringcheck.events import (
 from ringcheck.reports.printable import printable
 
 LINE_EVERY_S = 5.0
+TELLS = 5
+"""One test of so many tells how long the others may take."""
 
 
 class ProgressReport:
@@ -75,7 +77,15 @@ class ProgressReport:
     def summary(self) -> str:
         """Where the run is, in one line."""
         found = f", {self._breaches} with a breach" if self._breaches else ""
-        return f"{self._ended}/{self._tests or '…'} tests{found}, {time.monotonic() - self._began:.0f} s"
+        seconds = time.monotonic() - self._began
+        left = f", about {seconds / self._ended * (self._tests - self._ended):.0f} s to go" if self._is_some_way else ""
+        starting = "" if self._doing or self._ended else "  workers are starting"
+        return f"{self._ended}/{self._tests or '…'} tests{found}, {seconds:.0f} s{left}{starting}"
+
+    @property
+    def _is_some_way(self) -> bool:
+        """Whether so many tests have ended that the others can be expected to take as long."""
+        return self._tests > self._ended >= max(1, self._tests / TELLS)
 
     def _show_breaches(self, requirements: list[str]) -> None:
         if requirements:

@@ -55,6 +55,8 @@ def _from_path(place: str) -> Any:
     try:
         return importlib.import_module(place)
     except ModuleNotFoundError as error:
+        if (file := Path(f"{place}.py")).is_file():
+            raise UsageError(f"There is no module {place}; for the file that lies here, write {file}.") from None
         raise UsageError(f"{place} cannot be imported: {error}; install it, or name the path of a .py file.") from None
     except (Exception, SystemExit) as error:
         raise UsageError(f"{place} cannot be imported: {type(error).__name__}: {error}.") from error

@@ -76,6 +76,23 @@ def cut_off_nodes_do_not_answer(story: Story) -> None:
     story.settle()
 
 
+@example("AVL-03", "AVL-05", shape=everywhere)
+def a_request_may_ask_for_more(story: Story) -> None:
+    """One node is cut off, the others are enough for the usual quorums; requests that ask for all N are not."""
+    at_least(2, len(story.nodes))
+    for key in KEYS:
+        story.put(key)
+    story.inject(Isolate(how="drop", node=story.node))
+    story.pause()
+    present, everybody = story.others(story.node), story.configuration.n
+    for number, key in enumerate(KEYS):
+        through = present[number % len(present)]
+        story.put(key, through=through, w=everybody, wait=False)
+        story.get(key, through=through, r=everybody, wait=False)
+    story.wait()
+    story.settle()
+
+
 def _without(story: Story, slow: str) -> None:
     """Ask all others for quorums that have no need of one replica; of some keys it is not the first home."""
     quorum = min(story.configuration.w, len(story.nodes) - 1)

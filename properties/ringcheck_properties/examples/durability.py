@@ -1,13 +1,15 @@
 """Acknowledged writes outlive faults, crashes and lost disks: DUR-01 to DUR-04."""
 
-from ringcheck_chaos.faults import Split
+from ringcheck_chaos.faults import Isolate, LinkFault, Split
 from ringcheck_properties.builder import Story
-from ringcheck_properties.clusters import at_least, everywhere, in_pairs, lazy
+from ringcheck_properties.clusters import at_least, everywhere, in_pairs, lazy, reaping
 from ringcheck_properties.registry import example
 
 KEYS = tuple(f"key{number}" for number in range(6))
 MANY = tuple(f"key{number}" for number in range(30))
 """Enough for every node to be the first home of some, and every two to be the homes of some."""
+LIFETIMES = 10
+"""Of a tombstone, until it is surely reaped by a node that asks too few; two are needed, and some for asking."""
 
 
 @example("DUR-01")
@@ -73,6 +75,52 @@ def a_disk_is_lost_after_handoff(story: Story) -> None:
         story.pause()  # what stand-ins hold goes home
     story.wipe(story.node)
     story.restart(story.node)
+    story.settle()
+
+
+@example("SIB-02", "DUR-03", shape=in_pairs)
+def a_delete_that_a_stand_in_remembers(story: Story) -> None:
+    """Keys are deleted while one of their homes is down; the other one loses its disk before the first is back.
+
+    So what was deleted is on the disk of the first, and that it was deleted only with those that stood in for it.
+    """
+    at_least(3, len(story.nodes))
+    keys = (*MANY, *(f"{key}.too" for key in MANY))
+    puts = {key: story.put(key, through=story.nodes[-1]) for key in keys}
+    down, lost = story.nodes[:2]
+    story.kill(down)
+    story.pause()
+    for key, put in puts.items():
+        story.delete(key, context=put, through=story.nodes[-1])
+    story.wipe(lost)
+    story.restart(down, lost)
+    story.settle()
+
+
+@example("SIB-02", shape=reaping)
+def a_hint_that_outlives_the_tombstone(story: Story) -> None:
+    """A stand-in keeps versions for a home that it cannot reach, while they are deleted and for much longer.
+
+    One other node is down at the same time and misses the deletes. Neither may bring back what was deleted.
+    """
+    at_least(5, len(story.nodes))
+    home, keeper, away, *others = story.nodes
+    keys = (*MANY, *(f"{key}.too" for key in MANY))
+    alone = story.inject(Isolate(how="drop", node=home))
+    story.pause()
+    puts = {key: story.put(key, through=others[number % len(others)], wait=False) for number, key in enumerate(keys)}
+    story.wait()
+    story.observe("hint", node=home)
+    apart = story.inject(LinkFault(how="drop", source=keeper, target=home))
+    story.heal(alone)
+    story.kill(away)
+    story.pause()
+    for number, (key, put) in enumerate(puts.items()):
+        story.delete(key, context=put, through=others[number % len(others)], wait=False)
+    story.wait()
+    story.lapse(LIFETIMES * story.configuration.tombstone_lifetime_ms / 1000)
+    story.restart(away)
+    story.heal(apart)
     story.settle()
 
 

@@ -155,6 +155,26 @@ def _slow_join(story: Story) -> tuple[dict[str, int], str, list[int]]:
     return seen, joiner, slow
 
 
+@example("MEM-01", shape=with_fallbacks)
+def a_change_that_one_node_alone_knows_of(story: Story) -> None:
+    """A node that is cut off is asked to let another one leave, and loses its disk: what it answered, must hold.
+
+    Another change, when nobody is cut off any more, has to be answered OK.
+    """
+    at_least(4, len(story.nodes))
+    _fill(story)
+    alone, leaver = story.nodes[0], story.nodes[-1]
+    cut = story.inject(Isolate(how="drop", node=alone))
+    story.pause()
+    story.leave(leaver, through=alone)
+    story.wipe(alone)
+    story.restart(alone)
+    story.heal(cut)
+    story.pause()
+    story.join(story.newcomer(), through=alone)
+    story.settle()
+
+
 @example("MEM-01", "DUR-03", "MEM-04", shape=with_fallbacks)
 def removal_of_a_dead_node(story: Story) -> None:
     """A node dies and is removed; what it held has other copies, and nobody names it as a member again."""

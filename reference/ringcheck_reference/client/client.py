@@ -10,7 +10,8 @@ What the client believes of the ring may be wrong or old: any node takes any req
 import asyncio
 import contextlib
 import time
-from collections.abc import Awaitable, Callable, Mapping
+from collections import deque
+from collections.abc import Awaitable, Callable, Iterable, Mapping
 from dataclasses import dataclass
 from types import TracebackType
 from typing import Final, Self, TypeVar
@@ -77,16 +78,44 @@ class _Node:
         """Whether a request would go out at once."""
         return self.channel.get_state(try_to_connect=True) is grpc.ChannelConnectivity.READY
 
-    async def connect(self) -> bool:
+    async def connect(self, within_s: float) -> bool:
         """Whether it is connected, after a moment's wait unless the last attempt has just failed."""
         with contextlib.suppress(TimeoutError):
-            async with asyncio.timeout(_CONNECT_S):
+            async with asyncio.timeout(min(_CONNECT_S, within_s)):
                 while (state := self.channel.get_state(try_to_connect=True)) is not grpc.ChannelConnectivity.READY:
                     if state in (grpc.ChannelConnectivity.TRANSIENT_FAILURE, grpc.ChannelConnectivity.SHUTDOWN):
                         return False
                     await self.channel.wait_for_state_change(state)
                 return True
         return False
+
+
+class _Budget:
+    """The time that a request has, and the nodes that it may yet go to."""
+
+    def __init__(self, seconds: float, nodes: Iterable[str]) -> None:
+        self._seconds = seconds
+        self._ends = time.monotonic() + seconds
+        self.untried = deque(nodes)
+        self.in_vain: list[str] = []
+        """To these there was no connection."""
+
+    @property
+    def left_s(self) -> float:
+        """How much time is left; nothing or less once it is over."""
+        return self._ends - time.monotonic()
+
+    def unreachable(self) -> UnreachableError:
+        """Nothing was sent, and why."""
+        in_vain, untried = ", ".join(sorted(self.in_vain)), ", ".join(self.untried)
+        if untried:
+            return UnreachableError(
+                f"Within {self._seconds:g} s there was no connection to {in_vain or 'anybody'}; "
+                f"time was over before {untried} could be tried."
+            )
+        return UnreachableError(
+            f"None of {in_vain} can be connected to; look whether they run and the addresses are right."
+        )
 
 
 class Client:
@@ -107,6 +136,7 @@ class Client:
         self._refresh_s = refresh_s
         self._something_failed = asyncio.Event()
         self._refreshing: asyncio.Task[None] | None = None
+        self._closed = False
 
     @property
     def ring(self) -> Ring:
@@ -132,12 +162,10 @@ class Client:
 
     async def refresh(self) -> bool:
         """Pull the ring from the first node that tells it; whether one did."""
-        for node_id in self._routing.in_turn(time.monotonic()):
-            node = self._nodes[node_id]
-            if not await self._is_connected(node):
-                continue
+        budget = _Budget(self._timeout_s, self._routing.in_turn(time.monotonic()))
+        while node := await self._next(budget):
             try:
-                answer = await node.ring.GetRing(ring_pb2.GetRingRequest(), timeout=self._timeout_s)
+                answer = await node.ring.GetRing(ring_pb2.GetRingRequest(), timeout=budget.left_s)
             except grpc.aio.AioRpcError as error:
                 self._note(node, error)
                 continue
@@ -147,7 +175,8 @@ class Client:
         return False
 
     async def close(self) -> None:
-        """Close all channels; requests under way are cancelled."""
+        """Close all channels; requests under way are cancelled, and later ones are a RuntimeError."""
+        self._closed = True
         if self._refreshing is not None:
             self._refreshing.cancel()
             await asyncio.gather(self._refreshing, return_exceptions=True)
@@ -165,40 +194,42 @@ class Client:
 
     async def _write(self, key: bytes, send: Callable[[_Node, float], Awaitable[T]]) -> T:
         """Send it once, to the first node that is connected."""
-        ends = time.monotonic() + self._timeout_s
-        for node_id in self._routing.order(key, time.monotonic()):
-            node = self._nodes[node_id]
-            if not await self._is_connected(node):
-                continue
+        budget = _Budget(self._timeout_s, self._routing.order(key, time.monotonic()))
+        if node := await self._next(budget):
             try:
-                return self._answered(node, await send(node, ends - time.monotonic()))
+                return self._answered(node, await send(node, budget.left_s))
             except grpc.aio.AioRpcError as error:
                 self._note(node, error)
                 raise _meaning(node, error) from None
-        raise self._unreachable()
+        raise budget.unreachable()
 
     async def _read(self, key: bytes, send: Callable[[_Node, float], Awaitable[T]]) -> T:
         """Ask one after another until one answers. Each has half of the time that is left, the last all of it."""
-        ends = time.monotonic() + self._timeout_s
-        order = self._routing.order(key, time.monotonic())
+        budget = _Budget(self._timeout_s, self._routing.order(key, time.monotonic()))
         failure: Exception | None = None
-        for node_id in order:
-            node, left = self._nodes[node_id], ends - time.monotonic()
-            if left <= 0:
-                break
-            if not await self._is_connected(node):
-                continue
+        while node := await self._next(budget):
             try:
-                return self._answered(node, await send(node, left if node_id == order[-1] else left / 2))
+                return self._answered(node, await send(node, budget.left_s / (2 if budget.untried else 1)))
             except grpc.aio.AioRpcError as error:
                 self._note(node, error)
                 failure = _meaning(node, error)
                 if isinstance(failure, RefusedError):
                     break
-        raise failure or self._unreachable()
+        raise failure or budget.unreachable()
 
-    async def _is_connected(self, node: _Node) -> bool:
-        if node.is_connected or await node.connect():
+    async def _next(self, budget: "_Budget") -> _Node | None:
+        """The first that is connected of those that were not tried yet; None if there is none, or no more time."""
+        while budget.untried and budget.left_s > 0:
+            if self._closed:
+                raise RuntimeError("This client is closed; make another one.")
+            node = self._nodes[budget.untried.popleft()]
+            if await self._is_connected(node, budget.left_s) and budget.left_s > 0:
+                return node
+            budget.in_vain.append(node.id)
+        return None
+
+    async def _is_connected(self, node: _Node, within_s: float) -> bool:
+        if node.is_connected or await node.connect(within_s):
             return True
         self._routing.suspect(node.id, time.monotonic())
         self._something_failed.set()
@@ -213,11 +244,6 @@ class Client:
         self._something_failed.set()
         if error.code() is grpc.StatusCode.DEADLINE_EXCEEDED or not node.is_connected:
             self._routing.suspect(node.id, time.monotonic())
-
-    def _unreachable(self) -> UnreachableError:
-        return UnreachableError(
-            f"None of {', '.join(self._nodes)} can be connected to; look whether they run and the addresses are right."
-        )
 
     async def _keep_fresh(self) -> None:
         while True:

@@ -70,6 +70,10 @@ class Admission:
         if now >= self._due:
             self._decide(now)
 
+    def holds(self, request: Hashable) -> bool:
+        """Whether a request is in flight."""
+        return request in self._began
+
     @property
     def in_flight(self) -> int:
         """Requests taken on and not answered yet."""

@@ -27,6 +27,7 @@ from .messages import (
     Roots,
     RootsQuery,
 )
+from .pieces import MalformedPiece, rest, spoken_of
 from .versions import State
 
 MAX_KEYS_IN_FLIGHT = 32
@@ -134,7 +135,7 @@ class Exchange(Conversation):
             case NodesQuery(), Nodes(hashes) if len(hashes) == len(query.indexes):
                 self._compare_nodes(query, hashes)
             case LeavesQuery(), Leaves():
-                self._compare_leaves(query, body)
+                return self._compare_leaves(query, body)
             case Read(key), Found(state):
                 self._reconcile(key, state)
             case _:
@@ -160,16 +161,28 @@ class Exchange(Conversation):
                 self._to_ask.append(NodesQuery(query.partition, 2, tuple(chunk)))
         else:
             for chunk in _chunks(differing, _BUCKETS_A_QUERY):
-                self._to_ask.append(LeavesQuery(query.partition, tuple(chunk)))
+                self._to_ask.append(LeavesQuery(query.partition, tuple(chunk), in_pieces=True))
 
-    def _compare_leaves(self, query: LeavesQuery, body: Leaves) -> None:
-        ours = dict(self._desk.replica.tree(query.partition).leaves(query.buckets))
+    def _compare_leaves(self, query: LeavesQuery, body: Leaves) -> bool:
+        """Look at one piece; the next one is asked for when it is its turn."""
+        try:
+            following = rest(query, body)
+        except MalformedPiece:
+            return False
+        if following is not None:
+            self._to_ask.append(following)
+        ours = spoken_of(self._desk.replica.tree(query.partition), query, following)
         theirs = {leaf.key: leaf.hash for leaf in body.leaves}
         for key in self._worth_reading(ours, theirs):
             if ours.get(key) == theirs.get(key) or self._desk.ring.partition(key) != query.partition:
                 continue  # A key of another partition may be none of ours: we hold replicas of our own partitions only.
-            if not self._desk.rest.is_parting(key, (ours.get(key), theirs.get(key)), self._desk.now):
+            if not self._is_parting(key, ours.get(key), theirs.get(key)):
                 self._keys.append(key)
+        return True
+
+    def _is_parting(self, key: bytes, ours: bytes | None, theirs: bytes | None) -> bool:
+        """Whether the two differ because the key is being reaped."""
+        return self._desk.rest.is_parting(key, (ours, theirs), self._desk.now)
 
     def _worth_reading(self, ours: Iterable[bytes], theirs: Iterable[bytes]) -> list[bytes]:
         """The keys to look at, sorted: what only this node holds is news for the peer."""
@@ -209,6 +222,8 @@ class AntiEntropyRound(Conversation):
 
     An exchange mends both sides, so one of each pair asks in one round, and the other in the next.
     """
+
+    lasts = True
 
     def __init__(self, desk: Desk) -> None:
         self._desk = desk

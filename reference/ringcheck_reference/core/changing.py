@@ -1,12 +1,19 @@
-"""A membership change that an operator asks for at this node: checked, made durable, and told to W machines."""
+"""A membership change that an operator asks for at this node: checked, made durable, and told to W machines.
 
-from .config import Member
+Only copies count that stay: of members, and of leavers that are not drained yet, by the view in force when they are
+counted. Anybody else may be switched off at any time, this node included. A leaver that is drained later tells all that
+it knows along with that, so that whoever lets go of it has the change.
+"""
+
+from contextlib import suppress
+
+from .config import MAX_NAME_BYTES, Member, is_too_long
 from .conversation import Conversation
 from .desk import Desk
 from .effects import ChangeResult, Failure
 from .events import Event, MalformedEvent, joined, left, removed
 from .membership import Membership
-from .messages import AnswerBody, CallId, ClientJoin, ClientLeave, ClientRemove, Code, Gossip, NodeId
+from .messages import MISTAKE, AnswerBody, CallId, ClientJoin, ClientLeave, ClientRemove, Code, Gossip, NodeId
 from .view import View, in_order
 
 Change = ClientJoin | ClientLeave | ClientRemove
@@ -28,30 +35,32 @@ class Changing(Conversation):
         self._membership = membership
         self._call = call
         self._change = change
-        self._machines: set[str] = set()
+        self._told: set[NodeId] = set()
+        """Who holds the change durably."""
         self._asked: set[NodeId] = set()
         self._answer_by = desk.now + desk.config.answer_time
 
     def start(self) -> None:
         """Check it, and make it durable here."""
         try:
-            events = events_of(self._change, self._desk.standing.view, self._desk.config.n)
+            events = events_of(self._change, self._desk.own, self._desk.standing.view, self._desk.config.n)
         except ChangeRefused as error:
             self._fail(error.code, str(error))
             return
         self._membership.learn(events, self._learnt)
 
     def on_answer(self, _request: int, sender: NodeId, body: AnswerBody) -> None:
-        """`sender` holds it durably, and tells what is news here."""
+        """`sender` holds it durably, and tells what is news here: perhaps that its own copy counts for nothing."""
+
+        def learnt(durable: bool) -> None:
+            if durable:
+                self._told.add(sender)
+                self._proceed()
+
         self._asked.discard(sender)
-        if not isinstance(body, Gossip):
-            return
-        self._machines.add(self._desk.machine(sender))
-        try:
-            self._membership.learn_from(body.events, lambda _durable: None)
-        except MalformedEvent:
-            return
-        self._proceed()
+        if isinstance(body, Gossip):
+            with suppress(MalformedEvent):
+                self._membership.learn_from(body.events, learnt)
 
     def on_failure(self, _request: int, to: NodeId, _sent: bool) -> None:
         """Ask again later."""
@@ -64,11 +73,16 @@ class Changing(Conversation):
         else:
             self._tell()
 
+    def on_mistake(self) -> None:
+        """Nobody knows who holds the change."""
+        if not self.closed:
+            self._fail(Code.INTERNAL, MISTAKE)
+
     def _learnt(self, durable: bool) -> None:
         if not durable:
             self._fail(Code.UNAVAILABLE, "the disk refused the change")
             return
-        self._machines.add(self._desk.machine(self._desk.own))
+        self._told.add(self._desk.own)
         self._tell()
         self._proceed()
 
@@ -76,18 +90,24 @@ class Changing(Conversation):
         """Push the change to everybody; the answers come once it is durable there."""
         desk = self._desk
         gossip = Gossip(in_order(desk.standing.view.events))
+        counted = self._machines()
         for node in sorted(desk.peers):
-            if node not in self._asked and desk.machine(node) not in self._machines:
+            if node not in self._asked | self._told and desk.machine(node) not in counted:
                 self._asked.add(node)
                 desk.ask(node, gossip, self)
         desk.wake(self, min(desk.now + desk.config.replica_timeout, self._answer_by))
+
+    def _machines(self) -> set[str]:
+        """Where the change is there to stay, as far as is known."""
+        desk = self._desk
+        return {desk.machine(node) for node in self._told if desk.standing.stays(node)}
 
     def _needed(self) -> int:
         """W machines, or all there are."""
         return min(self._desk.config.w, self._desk.standing.view.hosts)
 
     def _proceed(self) -> None:
-        if not self.closed and len(self._machines) >= self._needed():
+        if not self.closed and len(self._machines()) >= self._needed():
             self._desk.reply(self._call, ChangeResult(self._desk.view_digest))
             self.close()
 
@@ -96,15 +116,15 @@ class Changing(Conversation):
         self.close()
 
 
-def events_of(change: Change, view: View, n: int) -> tuple[Event, ...]:
-    """What a change adds to a view, which may be what it holds already; raises ChangeRefused."""
+def events_of(change: Change, own: NodeId, view: View, n: int) -> tuple[Event, ...]:
+    """What a change asked at `own` adds to its view, which may be what it holds already; raises ChangeRefused."""
     match change:
         case ClientJoin(member):
             return (_join(member, view),)
         case ClientLeave(node):
             return _leave(node, view, n)
         case ClientRemove(node):
-            return _remove(node, view, n)
+            return _remove(node, own, view, n)
 
 
 def _join(member: Member, view: View) -> Event:
@@ -132,14 +152,22 @@ def _leave(node: NodeId, view: View, n: int) -> tuple[Event, ...]:
     return (left(node),)
 
 
-def _remove(node: NodeId, view: View, n: int) -> tuple[Event, ...]:
+def _remove(node: NodeId, own: NodeId, view: View, n: int) -> tuple[Event, ...]:
     _check_known(node, view)
+    if node == own:
+        # It would stop serving with that, and could not tell anybody.
+        raise ChangeRefused(
+            Code.FAILED_PRECONDITION,
+            f"{node} runs, and a node does not remove itself; stop it and ask another member, or let it leave",
+        )
     if node in view.member_ids:
         _check_hosts(node, view, n)
     return (removed(node),)
 
 
 def _check_known(node: NodeId, view: View) -> None:
+    if is_too_long(node):
+        raise ChangeRefused(Code.INVALID_ARGUMENT, f"the id of a member has at most {MAX_NAME_BYTES} bytes")
     if node not in view.joined:
         raise ChangeRefused(Code.NOT_FOUND, f"{node} never joined, as far as this node knows")
 

@@ -25,6 +25,11 @@ from .writing import Mint, Writing
 
 MAX_REMEMBERED = 50_000
 """Forwarded writes whose outcome is kept, against replays."""
+MAX_ASKERS = 10_000
+"""Of so many runs of other nodes is known up to which request what they have forwarded has been forgotten."""
+
+Asker = tuple[str, str]
+"""A peer and its incarnation."""
 
 Ticket = tuple[str, str, int, bytes]
 """A forwarded write: the peer, its incarnation, the request's id, and a digest of what it asks."""
@@ -40,7 +45,10 @@ class Clients:
     def __init__(self, desk: Desk, mint: Mint) -> None:
         self._desk = desk
         self._mint = mint
+        desk.on_gone = mint.forget
         self._forwards: dict[Ticket, Outcome | None] = {}
+        self._forgotten: dict[Asker, int] = {}
+        """The highest id of a request that was forgotten: what is not higher may be a replay."""
 
     def get(self, call: CallId, request: ClientGet) -> None:
         """Read at this node."""
@@ -89,15 +97,23 @@ class Clients:
             if outcome is not None:
                 self._desk.answer(caller, request, outcome)
             return
+        if reason := self._may_be_replayed(caller, request):
+            self._desk.answer(caller, request, Refusal(Code.FAILED_PRECONDITION, reason))
+            return
         self._remember(ticket)
 
         def finish(outcome: Outcome) -> None:
             self._desk.admission.end(ticket, self._desk.now)
-            self._forwards[ticket] = outcome
+            if ticket in self._forwards:
+                self._forwards[ticket] = outcome
             self._desk.answer(caller, request, outcome)
 
         if self._desk.admission.begin(ticket, self._desk.now):
-            self._coordinate(write, finish)
+            try:
+                self._coordinate(write, finish)
+            except Exception:
+                self._desk.admission.end(ticket, self._desk.now)
+                raise
         else:
             finish(Outcome(Code.RESOURCE_EXHAUSTED, self._too_many()))
 
@@ -117,7 +133,12 @@ class Clients:
         except InvalidRequest as error:
             finish(Outcome(Code.INVALID_ARGUMENT, str(error)))
             return
-        Writing(self._desk, self._mint, write.key, write.value, context, write.w, finish).start()
+        writing = Writing(self._desk, self._mint, write.key, write.value, context, write.w, finish)
+        try:
+            writing.start()
+        except Exception:
+            writing.on_mistake()
+            raise
 
     def _checked(self, key: bytes, value: bytes | None, context: bytes) -> Context:
         """The decoded context of a write that may be carried out."""
@@ -136,7 +157,24 @@ class Clients:
     def _remember(self, ticket: Ticket) -> None:
         self._forwards[ticket] = None
         if len(self._forwards) > MAX_REMEMBERED:
-            del self._forwards[next(iter(self._forwards))]
+            oldest = next(iter(self._forwards))
+            del self._forwards[oldest]
+            node, incarnation, request, _ = oldest
+            asker = (node, incarnation)
+            self._forgotten[asker] = max(self._forgotten.get(asker, 0), request)
+
+    def _may_be_replayed(self, caller: Caller, request: int) -> str:
+        """Why a write that is not remembered may have been carried out before; empty if it cannot have been.
+
+        A peer gives every write that it forwards a higher id than all before, so those that were forgotten have lower
+        ones. When this is known of as many runs of peers as can be remembered, nobody new is believed any more.
+        """
+        asker = (caller.node, caller.incarnation)
+        if request <= self._forgotten.get(asker, 0):
+            return f"{self._desk.own} has had so many requests since that it cannot tell whether this is a repeated one"
+        if len(self._forgotten) >= MAX_ASKERS and asker not in self._forgotten:
+            return f"{self._desk.own} cannot remember more nodes that have asked; start it anew"
+        return ""
 
 
 def check_key(config: CoreConfig, key: bytes) -> None:

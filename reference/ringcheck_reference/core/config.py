@@ -5,8 +5,16 @@ from typing import Final
 
 MAX_IN_FLIGHT: Final = 512
 
+MAX_NAME_BYTES: Final = 255
+"""So long may ids and hosts of members be, in UTF-8: every event, view and message repeats them."""
+
 NodeId = str
 """Id of a member."""
+
+
+def is_too_long(name: str) -> bool:
+    """Whether that is no id and no host, for its length alone."""
+    return len(name.encode()) > MAX_NAME_BYTES
 
 
 @dataclass(frozen=True, slots=True)

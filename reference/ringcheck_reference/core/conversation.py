@@ -7,6 +7,8 @@ class Conversation:
     """One read, one write, one exchange. The desk calls these until the conversation is closed."""
 
     closed = False
+    lasts = False
+    """Whether it is a round that goes on as long as the node: a mistake in it costs one turn, not all that follow."""
 
     def on_answer(self, request: int, sender: NodeId, body: AnswerBody) -> None:
         """`sender` answered; a Refusal is an answer too."""
@@ -22,6 +24,11 @@ class Conversation:
 
     def on_time(self) -> None:
         """A moment that the conversation asked to be woken at has come."""
+
+    def on_mistake(self) -> None:
+        """One of the above has raised: whoever waits for this conversation is told, and it ends, unless it lasts."""
+        if not self.lasts:
+            self.close()
 
     def close(self) -> None:
         """Nothing that still comes matters."""

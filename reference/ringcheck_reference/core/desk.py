@@ -1,16 +1,17 @@
 """What every conversation shares: the data, the clock's hand, and the ways to ask, persist, reply and wait."""
 
 import heapq
+from collections.abc import Callable
 from typing import Final
 
 from .admission import Admission
 from .config import CoreConfig
 from .conversation import Conversation
 from .counters import Counters
-from .effects import DiskWrite, DropHint, DropReplica, Effect, Persist, PutHint, PutReplica, Reply, Result, Send
+from .effects import Damage, DiskWrite, DropHint, DropReplica, Effect, Persist, PutHint, PutReplica, Reply, Result, Send
 from .effects import Peers as KeepPeers
 from .encoding import encode_state
-from .hints import Hints
+from .hints import HintKey, Hints
 from .messages import (
     FIRST_REQUEST_ID,
     AnswerBody,
@@ -44,6 +45,8 @@ class _Staged:
 
 
 _NOBODY: Final = (None, None)
+_AGAIN_S: Final = 1.0
+"""A round that has failed has its next turn so much later."""
 
 
 class Desk:
@@ -66,6 +69,8 @@ class Desk:
         self.replica = replica
         self.hints = hints
         self.incarnation = incarnation
+        replica.on_lost = self._tell_of_lost_key
+        hints.on_lost = self._tell_of_lost_hint
         self.rest = Rest(config.tombstone_lifetime)
         self.peers = Peers(config.node_id, standing.peers(), standing.ring)
         self.lingers = False
@@ -86,6 +91,10 @@ class Desk:
         """Who waits for the next view."""
         self.unreachable: list[tuple[NodeId, int]] = []
         """Requests to nodes that are no peers, whose failure is still to be told."""
+        self.on_gone: Callable[[bytes], object] = lambda _key: None
+        """Is told of every key that the own replica has forgotten, having been reaped or dropped."""
+        self.mistakes: list[Exception] = []
+        """What was raised since the node was left last."""
 
     # Asking and answering.
 
@@ -129,7 +138,10 @@ class Desk:
             return
         del self._asked[request]
         if conversation and not conversation.closed:
-            conversation.on_answer(request, sender, answer.body)
+            try:
+                conversation.on_answer(request, sender, answer.body)
+            except Exception as error:
+                self.mistaken(error, conversation)
 
     def fail(self, to: NodeId, requests: tuple[int, ...], *, sent: bool) -> None:
         """Tell who asked that no answer will come."""
@@ -139,7 +151,10 @@ class Desk:
                 continue
             del self._asked[request]
             if conversation and not conversation.closed:
-                conversation.on_failure(request, to, sent)
+                try:
+                    conversation.on_failure(request, to, sent)
+                except Exception as error:
+                    self.mistaken(error, conversation)
 
     def give_up_unreachable(self) -> None:
         """Tell of the requests to nodes that are no peers, which were not sent."""
@@ -160,7 +175,10 @@ class Desk:
         watchers, self.watchers = self.watchers, []
         for watcher in watchers:
             if not watcher.closed:
-                watcher.on_view()
+                try:
+                    watcher.on_view()
+                except Exception as error:
+                    self.mistaken(error, watcher)
 
     def machine(self, node: NodeId) -> str:
         """The physical machine of a node, whether it is a member or not, by the view that is in force now."""
@@ -243,17 +261,25 @@ class Desk:
         staged = self._staged.pop(token, None)
         if staged is None:
             about = self._fact_tokens.pop(token, None)
-            if about is not None and not about.closed:
-                about.on_persisted(token, durable=durable)
+            if about is not None:
+                self._tell(about, token, durable=durable)
             return
         if staged.target is None:
-            self.replica.settle(token, staged.key, durable=durable)
+            if self.replica.settle(token, staged.key, durable=durable) is State.EMPTY:
+                self.on_gone(staged.key)
         else:
             self.hints.settle(token, (staged.target, staged.key), durable=durable)
             if durable and staged.new_hint_bytes:
                 self.counters.hints_stored.add(staged.new_hint_bytes)
-        if staged.conversation and not staged.conversation.closed:
-            staged.conversation.on_persisted(token, durable=durable)
+        if staged.conversation:
+            self._tell(staged.conversation, token, durable=durable)
+
+    def _tell(self, conversation: Conversation, token: int, *, durable: bool) -> None:
+        if not conversation.closed:
+            try:
+                conversation.on_persisted(token, durable=durable)
+            except Exception as error:
+                self.mistaken(error, conversation)
 
     def _persist(self, write: DiskWrite, staged: _Staged) -> int:
         token = self._next_token
@@ -276,6 +302,30 @@ class Desk:
         return self.alarms[0][0] if self.alarms else None
 
     def ring_alarms(self) -> None:
-        """Wake everyone whose time has come."""
+        """Wake everyone whose time has come. A round that fails has its next turn all the same."""
         while (at := self.next_alarm()) is not None and at <= self.now:
-            heapq.heappop(self.alarms)[2].on_time()
+            conversation = heapq.heappop(self.alarms)[2]
+            try:
+                conversation.on_time()
+            except Exception as error:
+                if conversation.lasts:
+                    self.wake(conversation, self.now + _AGAIN_S)
+                self.mistaken(error, conversation)
+
+    # Mistakes, and damage.
+
+    def _tell_of_lost_key(self, key: bytes, reason: str) -> None:
+        self.effects.append(Damage(f"the key {key!r}", reason))
+
+    def _tell_of_lost_hint(self, hint: HintKey, reason: str) -> None:
+        target, key = hint
+        self.effects.append(Damage(f"the hint of {key!r} for {target}", reason))
+
+    def mistaken(self, error: Exception, conversation: Conversation | None = None) -> None:
+        """What was raised comes out of the node in the end; first all others have their turn, and who waits is told."""
+        self.mistakes.append(error)
+        if conversation is not None:
+            try:
+                conversation.on_mistake()
+            except Exception as another:
+                self.mistakes.append(another)

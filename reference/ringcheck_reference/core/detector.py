@@ -12,6 +12,8 @@ from .messages import AnswerBody, NodeId, Ping, Pong
 class Detector(Conversation):
     """Runs as long as the node."""
 
+    lasts = True
+
     def __init__(self, desk: Desk) -> None:
         self._desk = desk
         self._probe_at = desk.now

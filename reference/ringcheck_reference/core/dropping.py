@@ -172,6 +172,8 @@ class DroppingRound(Conversation):
     A node that has left says that it is drained once it holds nothing, and nobody may want anything of it.
     """
 
+    lasts = True
+
     def __init__(self, desk: Desk, membership: Membership) -> None:
         self._desk = desk
         self._membership = membership

@@ -132,4 +132,16 @@ class Peers:
     ids: tuple[NodeId, ...]
 
 
-Effect = Persist | Send | Reply | Peers
+@value
+class Damage:
+    """A row of the disk cannot be read, and is taken for lost; for the log.
+
+    `what` says which, in words, and `reason` why. Nothing is to be done: the other nodes hold it too, and anti-entropy
+    and gossip bring it back.
+    """
+
+    what: str
+    reason: str
+
+
+Effect = Persist | Send | Reply | Peers | Damage

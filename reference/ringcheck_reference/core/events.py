@@ -16,7 +16,7 @@ from enum import IntEnum
 from functools import lru_cache
 from typing import Final, NamedTuple, Self
 
-from .config import Member, NodeId
+from .config import MAX_NAME_BYTES, Member, NodeId, is_too_long
 from .values import value
 
 DIGEST_BYTES: Final = 32
@@ -64,6 +64,9 @@ class Event:
         """The same event without what does not count in its kind; raises MalformedEvent if something is missing."""
         if not self.member.id:
             raise MalformedEvent("an event is about nobody")
+        if any(map(is_too_long, (self.member.id, self.member.host, *self.owners))):
+            # Without the name, which would spread in that way.
+            raise MalformedEvent(f"ids and hosts of members have at most {MAX_NAME_BYTES} bytes, one here has more")
         if self.kind is ChangeKind.JOIN:
             if self.member.weight < 1:
                 raise MalformedEvent(f"{self.member.id} has weight {self.member.weight}, it must be at least 1")

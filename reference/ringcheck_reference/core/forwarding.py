@@ -1,15 +1,16 @@
 """A client's write at the node asked: it finds the coordinator, which may be this node itself.
 
-The coordinator is the first of the preference list that this node can reach and that can, by what it last
-reported, gather W machines; if nobody is known to, this node tries itself. A write is coordinated at most once:
-only one that certainly was never sent may go to the next.
+Any home node may coordinate (section 6.4): a home that is asked and can gather W machines spares the way to another.
+Else the coordinator is the first of the preference list that this node can reach and that can, by what it last
+reported, gather W; if nobody is known to, this node tries itself. A write is coordinated at most once: only one that
+certainly was never sent may go to the next.
 """
 
 from collections.abc import Callable
 
 from .conversation import Conversation
 from .desk import Desk
-from .messages import DEFINITE, AnswerBody, Code, Forward, NodeId, Outcome
+from .messages import DEFINITE, MISTAKE, AnswerBody, Code, Forward, NodeId, Outcome
 
 Coordinate = Callable[[Forward, Callable[[Outcome], None]], None]
 """Carries a write out at this node."""
@@ -44,14 +45,13 @@ class Forwarding(Conversation):
 
     def coordinator(self) -> NodeId:
         """Who is to coordinate, of those not tried yet."""
-        for node in self._desk.ring.preference_list(self._write.key):
-            if (
-                node not in self._tried
-                and self._desk.peers.trusts(node)
-                and self._desk.peers.can_gather(node, self._write.w)
-            ):
+        desk, write = self._desk, self._write
+        if desk.standing.counts(desk.ring.partition(write.key)) and desk.peers.can_gather(desk.own, write.w):
+            return desk.own
+        for node in desk.ring.preference_list(write.key):
+            if node not in self._tried and desk.peers.trusts(node) and desk.peers.can_gather(node, write.w):
                 return node
-        return self._desk.own
+        return desk.own
 
     def on_answer(self, _request: int, sender: NodeId, body: AnswerBody) -> None:
         """Pass the outcome on. Only the coordinator knows that a write never takes effect; a Refusal is no proof."""
@@ -74,6 +74,11 @@ class Forwarding(Conversation):
     def on_time(self) -> None:
         """The coordinator did not answer in time."""
         self._end(Outcome(Code.UNAVAILABLE, "the coordinator did not answer in time; the write may take effect later"))
+
+    def on_mistake(self) -> None:
+        """Once it is carried out here, who does that tells what has become of it."""
+        if not self.closed:
+            self._end(Outcome(Code.INTERNAL, MISTAKE))
 
     def _end(self, outcome: Outcome) -> None:
         self._finish(outcome)

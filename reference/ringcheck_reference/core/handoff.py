@@ -70,6 +70,8 @@ class Handoff(Conversation):
 class HandoffRound(Conversation):
     """Starts a Handoff for every target within reach, again and again."""
 
+    lasts = True
+
     def __init__(self, desk: Desk) -> None:
         self._desk = desk
         self._running: dict[NodeId, Handoff] = {}

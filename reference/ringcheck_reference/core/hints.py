@@ -45,6 +45,11 @@ class Hints(Overlay[HintKey]):
                 self._forget(target, name)
         return state
 
+    def lose(self, key: HintKey, error: Exception) -> State:
+        """As Overlay.lose; what is lost is no hint."""
+        self._forget(*key)
+        return super().lose(key, error)
+
     def __bool__(self) -> bool:
         return bool(self._targets)
 
@@ -63,7 +68,7 @@ class Hints(Overlay[HintKey]):
     def of_key(self, key: bytes) -> State:
         """All durable hints of `key`, merged."""
         merged = State.EMPTY
-        for target in self._targets.get(key, ()):
+        for target in tuple(self._targets.get(key, ())):
             merged = merged.merge(self.durable((target, key)))
         return merged
 
@@ -74,11 +79,9 @@ class Hints(Overlay[HintKey]):
 
     def list(self) -> tuple[HintEntry, ...]:
         """Every durable hint, by target and key."""
-        return tuple(
-            HintEntry(target, entry(key, self.durable((target, key))))
-            for target in self.targets()
-            for key in self.keys_for(target)
-        )
+        hints = [(target, key) for target in self.targets() for key in self.keys_for(target)]
+        states = [(target, key, self.durable((target, key))) for target, key in hints]
+        return tuple(HintEntry(target, entry(key, state)) for target, key, state in states if state)
 
     def _note(self, target: NodeId, key: bytes, size: int) -> None:
         self._sizes.setdefault(target, {})[key] = size

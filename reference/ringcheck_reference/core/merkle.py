@@ -83,10 +83,15 @@ class Tree:
         self.refresh()
         return tuple([self._node(level, index) for index in wanted])
 
-    def leaves(self, buckets: Iterable[int]) -> Iterator[tuple[bytes, bytes]]:
-        """(key, leaf) of every key in these buckets, bucket by bucket, by key; unknown buckets are empty."""
+    def leaves(self, buckets: Iterable[int], after: bytes = b"") -> Iterator[tuple[bytes, bytes]]:
+        """(key, leaf) of every key in these buckets, bucket by bucket, by key; unknown buckets are empty.
+
+        The first of the buckets begins behind the key `after`.
+        """
         for index in buckets:
-            yield from sorted(self._buckets.get(index, {}).items())
+            leaves = sorted(self._buckets.get(index, {}).items())
+            yield from [each for each in leaves if each[0] > after] if after else leaves
+            after = b""
 
     def all_leaves(self) -> list[tuple[bytes, bytes]]:
         """(key, leaf) of every key, by key."""

@@ -51,6 +51,9 @@ class Code(IntEnum):
     UNAVAILABLE = 14
 
 
+MISTAKE: Final = "This node has made a mistake, which its log describes; whether the call took effect is unknown."
+"""What is said with INTERNAL."""
+
 DEFINITE: Final = frozenset(
     {
         Code.INVALID_ARGUMENT,
@@ -199,10 +202,12 @@ class NodesQuery:
 
 @value
 class LeavesQuery:
-    """The leaves of these buckets (0 to 4095) of a partition."""
+    """The leaves of these buckets (0 to 4095) of a partition, without those of the first one up to the key `after`."""
 
     partition: int
     buckets: tuple[int, ...]
+    after: bytes = b""
+    in_pieces: bool = False
 
 
 @value
@@ -214,10 +219,14 @@ class Gossip:
 
 @value
 class Release:
-    """Asks an old owner to mark the partition released; the changes digests of both views must be equal."""
+    """Asks an old owner to mark the partition released; the changes digests of both views must be equal.
+
+    `without_leaves`: who asks finds out for itself what is held there then.
+    """
 
     partition: int
     changes_digest: bytes
+    without_leaves: bool = False
 
 
 @value
@@ -291,14 +300,15 @@ class Nodes:
 
 @value
 class Leaves:
-    """The leaves of the buckets asked for."""
+    """The leaves of the buckets asked for; there are `more` of them than fit one message."""
 
     leaves: tuple[Leaf, ...]
+    more: bool = False
 
 
 @value
 class Released:
-    """The partition was released here. In answer to Release with the leaves that were held then."""
+    """The partition was released here. In answer to a Release that wants them with the leaves held then."""
 
     partition: int
     leaves: tuple[Leaf, ...] = ()

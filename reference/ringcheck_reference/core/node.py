@@ -12,12 +12,13 @@ from .config import CoreConfig
 from .desk import Desk
 from .detector import Detector
 from .dropping import DroppingRound
-from .effects import Effect, Failure, Peers
+from .effects import Damage, Effect, Failure, Peers
 from .facts import FactRows, read_facts
 from .handoff import HandoffRound
 from .hints import HintRows, Hints
 from .membership import Membership
 from .messages import (
+    MISTAKE,
     Caller,
     CallId,
     ClientDelete,
@@ -59,6 +60,7 @@ from .writing import Mint
 Handler = Callable[[Any, Any], None]
 """Takes in a message of one type; who sends messages of which type is said in `messages`."""
 
+_ADMITTED: Final = (ClientGet, ClientPut, ClientDelete)
 _REMOVED: Final = "This node was removed from the ring; ask another one."
 
 STALL = 0.05
@@ -70,7 +72,7 @@ class Node:
 
     `actor` and `incarnation` must differ at every start of every node; `seed` is where choices that need no
     secrecy come from. `replica`, `hints` and `facts` are what the disk holds; hints and facts are read in full at
-    once, the replica bit by bit if it is large, and the first two by key besides.
+    once, the replica bit by bit if it is large, and the first two by key besides. Raises MalformedFact.
     """
 
     def __init__(
@@ -86,6 +88,7 @@ class Node:
         known = read_facts(facts)
         standing = Standing(config, View.of_members(config.members).union(known.events), known.released)
         self._desk = Desk(config, standing, OwnReplica(replica, standing.ring), Hints(hints), incarnation)
+        self._desk.effects += [Damage("a membership event", reason) for reason in known.lost]
         self._membership = Membership(self._desk)
         self._clients = Clients(self._desk, Mint(actor))
         self._chance = Chance(seed, config.node_id)
@@ -110,11 +113,19 @@ class Node:
         }
 
     def receive(self, now: float, sender: Sender, message: Message) -> list[Effect]:
-        """Take one message in. `now` is in seconds, on any clock that never goes back."""
+        """Take one message in. `now` is in seconds, on any clock that never goes back.
+
+        A mistake of the core's own comes out of here, and of `tick`. The node can be used all the same: what failed has
+        ended, and everything else goes on.
+        """
         self._desk.now = now
         if now > self._late:
             self._begin_or_come_late()
-        self._handlers[type(message)](sender, message)
+        try:
+            self._handlers[type(message)](sender, message)
+        except Exception as error:
+            self._desk.mistaken(error)
+            self._give_up(sender, message)
         return self._leave()
 
     def tick(self, now: float) -> list[Effect]:
@@ -297,7 +308,17 @@ class Node:
         if desk.rest.needed:
             desk.wake(ReapingRound(desk, self._membership), desk.now)
 
+    def _give_up(self, sender: Sender, message: Message) -> None:
+        """Who has asked is told that no answer comes; a call that ends like this gives its place back as any other."""
+        desk = self._desk
+        if isinstance(sender, int):
+            if desk.admission.holds(sender) or not isinstance(message, _ADMITTED):  # else it has been answered
+                desk.reply(CallId(sender), Failure(Code.INTERNAL, MISTAKE))
+        elif isinstance(sender, Caller) and isinstance(message, PeerRequest):
+            desk.answer(sender, message.id, Refusal(Code.INTERNAL, MISTAKE))
+
     def _leave(self) -> list[Effect]:
+        """The effects; or the first mistake, and then the effects are left to the next tick, which is due at once."""
         desk = self._desk
         if desk.unreachable:
             desk.give_up_unreachable()
@@ -306,5 +327,9 @@ class Node:
         due = alarms[0][0] if alarms and not alarms[0][2].closed else desk.next_alarm()
         self._due = due
         self._late = math.inf if due is None else due + STALL
+        if desk.mistakes:
+            self._due = desk.now
+            mistakes, desk.mistakes = desk.mistakes, []
+            raise mistakes[0]
         effects, desk.effects = desk.effects, []
         return effects

@@ -3,17 +3,22 @@
 A conversation merges into and mints from the latest state, and serves the durable one. The rows may run ahead
 of what has been reported durable, since commits happen on another thread; until the report is in, `durable`
 keeps giving the state from before, so that tree, scan and reads always tell of one moment.
+
+A row that is no state, as a damaged disk may hold, is taken for lost: it never was.
 """
 
 from collections import deque
 from collections.abc import Callable, Hashable
 from dataclasses import dataclass
-from typing import Generic, TypeVar
+from typing import Final, Generic, TypeVar
 
 from .encoding import decode_state
-from .versions import State
+from .versions import MalformedState, State
 
 K = TypeVar("K", bound=Hashable)
+
+_MOST_TOLD: Final = 1000
+"""So many lost rows are told of, each once."""
 
 
 @dataclass(slots=True)
@@ -30,6 +35,9 @@ class Overlay(Generic[K]):
     def __init__(self, read: Callable[[K], bytes | None]) -> None:
         self._read = read
         self._flights: dict[K, _Flight] = {}
+        self._told: set[K] = set()
+        self.on_lost: Callable[[K, str], object] = lambda _key, _reason: None
+        """Is told of rows that cannot be read, and why."""
 
     def durable(self, key: K) -> State:
         """What the node may speak of."""
@@ -37,7 +45,10 @@ class Overlay(Generic[K]):
         if flight:
             return flight.durable
         row = self._read(key)
-        return State.EMPTY if row is None else decode_state(row)
+        try:
+            return State.EMPTY if row is None else decode_state(row)
+        except (MalformedState, TypeError) as error:
+            return self.lose(key, error)
 
     def latest(self, key: K) -> State:
         """What the node will hold once all that is on its way has arrived."""
@@ -45,7 +56,17 @@ class Overlay(Generic[K]):
         if flight:
             return flight.steps[-1][1]
         row = self._read(key)
-        return State.EMPTY if row is None else decode_state(row)
+        try:
+            return State.EMPTY if row is None else decode_state(row)
+        except (MalformedState, TypeError) as error:
+            return self.lose(key, error)
+
+    def lose(self, key: K, error: Exception) -> State:
+        """The row is there, and what it holds is not; gives what is left of it."""
+        if key not in self._told and len(self._told) < _MOST_TOLD:
+            self._told.add(key)
+            self.on_lost(key, str(error))
+        return State.EMPTY
 
     def stage(self, token: int, key: K, state: State) -> None:
         """`state` goes to the disk under `token`, tokens ascending. To be called before its row can change."""

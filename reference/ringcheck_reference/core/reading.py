@@ -16,7 +16,7 @@ from .desk import Desk
 from .effects import Failure, GetResult
 from .encoding import encode_context, encode_state
 from .merkle import leaf
-from .messages import AnswerBody, CallId, Cause, Code, Found, NodeId, Read, Released
+from .messages import MISTAKE, AnswerBody, CallId, Cause, Code, Found, NodeId, Read, Released
 from .serving import read
 from .versions import State
 
@@ -91,6 +91,12 @@ class Reading(Conversation):
             self._hedge()
             self._desk.wake(self, self._answer_by)
         self._proceed()
+
+    def on_mistake(self) -> None:
+        """Nothing was read."""
+        if not self._answered and not self.closed:
+            self._desk.reply(self._call, Failure(Code.INTERNAL, MISTAKE))
+        self.close()
 
     def on_view(self) -> None:
         """Begin anew, as a Get that comes now would."""

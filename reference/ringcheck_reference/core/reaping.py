@@ -108,6 +108,8 @@ class Reaping(Conversation):
 class ReapingRound(Conversation):
     """Starts a Reaping for every partition that this node is the first owner of and that has something to reap."""
 
+    lasts = True
+
     def __init__(self, desk: Desk, membership: Membership) -> None:
         self._desk = desk
         self._membership = membership

@@ -14,6 +14,8 @@ _PAUSE_S: Final = 0.005
 class Recovery(Conversation):
     """Makes the trees of all that the disk holds. Until they are whole, nobody is told of one."""
 
+    lasts = True
+
     def __init__(self, desk: Desk) -> None:
         self._desk = desk
         self._to_hash: list[int] | None = None

@@ -40,6 +40,7 @@ class OwnReplica(Overlay[bytes]):
         super().__init__(rows.get)
         self._ring = ring
         self._trees: dict[int, Tree] = {}
+        self._rows = rows
         self._unread: Iterator[tuple[bytes, bytes]] | None = iter(rows.items())
         self._settled: set[bytes] = set()
         """The keys that were written since the rows have begun to be read: their leaves are newer than those rows."""
@@ -51,13 +52,20 @@ class OwnReplica(Overlay[bytes]):
         return self._unread is None
 
     def read(self, count: int | None = None) -> None:
-        """Read so many rows more into the trees, or all that are left."""
+        """Read so many rows more into the trees, or all that are left. If that fails, the next begins at the first."""
         if self._unread is None:
             return
         taken = 0
-        for taken, (key, state) in enumerate(islice(self._unread, count), start=1):  # noqa: B007 - counts after the loop
-            if key not in self._settled:
-                self._plant(key, state, hashlib.sha256(key).digest())
+        try:
+            for taken, (key, state) in enumerate(islice(self._unread, count), start=1):  # noqa: B007 - counts after it
+                if key not in self._settled:
+                    try:
+                        self._plant(key, state, hashlib.sha256(key).digest())
+                    except TypeError as error:
+                        self.lose(key, error)  # it is not even bytes
+        except Exception:
+            self._unread = iter(self._rows.items())
+            raise
         if count is None or taken < count:
             self._unread = None
             self._settled.clear()
@@ -78,6 +86,13 @@ class OwnReplica(Overlay[bytes]):
                 self._uproot(key)
         return state
 
+    def lose(self, key: bytes, error: Exception) -> State:
+        """As Overlay.lose; what is lost has no leaf."""
+        if self._unread is not None:
+            self._settled.add(key)
+        self._uproot(key)
+        return super().lose(key, error)
+
     def root(self, partition: int) -> bytes:
         """The partition's root, zero without keys."""
         self.read()
@@ -96,8 +111,8 @@ class OwnReplica(Overlay[bytes]):
 
     def scan(self, partition: int) -> Scan:
         """One snapshot. Its keys come from the tree: a row that is not reported durable yet is not there."""
-        entries = tuple(entry(key, self.durable(key)) for key in self.tree(partition).sorted_keys())
-        return Scan(self.root(partition), entries)
+        states = [(key, self.durable(key)) for key in self.tree(partition).sorted_keys()]
+        return Scan(self.root(partition), tuple(entry(key, state) for key, state in states if state))
 
     def _uproot(self, key: bytes) -> None:
         """The key is not held any more."""

@@ -42,6 +42,7 @@ class Rest:
         self.waiting: dict[bytes, None] = {}
         """The keys that are worth reaping and have been at rest for long enough, in the order in which to try."""
         self._parting: dict[bytes, tuple[float, frozenset[bytes | None]]] = {}
+        """Until when, and the leaves; in the order in which they end."""
 
     def sleep(self, gap: float) -> None:
         """The node did not run for `gap` seconds."""
@@ -70,6 +71,8 @@ class Rest:
 
     def rested(self, now: float) -> Iterator[bytes]:
         """The keys that have been at rest for long enough since they were last asked for, once each."""
+        while self._parting and next(iter(self._parting.values()))[0] <= now:
+            del self._parting[next(iter(self._parting))]
         before = self._lived(now) - self.needed
         while self._disturbed:
             key = next(iter(self._disturbed))
@@ -80,17 +83,13 @@ class Rest:
 
     def part(self, key: bytes, leaves: Iterable[bytes | None], until: float) -> None:
         """Until then one owner may hold the one leaf and another the other, and nobody is to mend that."""
+        self._parting.pop(key, None)
         self._parting[key] = (until, frozenset(leaves))
 
     def is_parting(self, key: bytes, leaves: Iterable[bytes | None], now: float) -> bool:
         """Whether a key's leaves at two owners are those before and after the reaping that is under way."""
-        if not self._parting:
-            return False
         until, known = self._parting.get(key, (now, frozenset()))
-        if until <= now:
-            self._parting = {each: entry for each, entry in self._parting.items() if entry[0] > now}
-            return False
-        return known.issuperset(leaves)
+        return until > now and known.issuperset(leaves)
 
     def _lived(self, now: float) -> float:
         return now - self._slept

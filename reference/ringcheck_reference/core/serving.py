@@ -10,8 +10,6 @@ from .messages import (
     Found,
     Held,
     Holding,
-    Leaf,
-    Leaves,
     LeavesQuery,
     NodeId,
     Nodes,
@@ -22,9 +20,11 @@ from .messages import (
     Read,
     Refusal,
     Released,
+    RequestBody,
     Roots,
     RootsQuery,
 )
+from .pieces import piece
 
 
 def serve(desk: Desk, sender: NodeId, request: PeerRequest) -> AnswerBody:
@@ -33,7 +33,8 @@ def serve(desk: Desk, sender: NodeId, request: PeerRequest) -> AnswerBody:
     kind = type(query)
     if kind is Read:
         return read(desk, sender, query.key)  # type: ignore[union-attr]  # as just seen
-    if kind is not Ping and request.view_digest != desk.view_digest and not _same(desk, request.view_digest):
+    is_known = kind is Ping or request.view_digest == desk.view_digest or _same(desk, request.view_digest)
+    if not is_known and not _takes_over(desk, sender, query):
         return Refusal(Code.FAILED_PRECONDITION, f"{desk.own} does not know of the view of {sender}")
     return _SERVE[kind](desk, query)
 
@@ -76,7 +77,7 @@ def _nodes(desk: Desk, query: NodesQuery) -> AnswerBody:
 def _leaves(desk: Desk, query: LeavesQuery) -> AnswerBody:
     if refusal := _refused(desk, (query.partition,)):
         return refusal
-    return Leaves(tuple(Leaf(key, hash_) for key, hash_ in desk.replica.tree(query.partition).leaves(query.buckets)))
+    return piece(desk.replica.tree(query.partition), query)
 
 
 def _holding(desk: Desk, query: Holding) -> AnswerBody:
@@ -101,6 +102,22 @@ def _refused(desk: Desk, partitions: tuple[int, ...]) -> Refusal | None:
         if not desk.standing.is_concerned(partition) and not desk.replica.tree(partition):
             return Refusal(Code.FAILED_PRECONDITION, f"{desk.own} does not own partition {partition}")
     return None
+
+
+def _takes_over(desk: Desk, sender: NodeId, query: RequestBody) -> bool:
+    """Whether `sender` asks, as an owner, about the trees of partitions that this node has released.
+
+    While partitions are taken over each confirmation makes another view, which it takes a moment to hear of. That both
+    know of the same changes was made sure of when it was asked to release.
+    """
+    match query:
+        case RootsQuery(partitions):
+            pass
+        case NodesQuery(partition) | LeavesQuery(partition):
+            partitions = (partition,)
+        case _:
+            return False
+    return all(desk.standing.has_released(each) and sender in desk.ring.owners_of(each) for each in partitions)
 
 
 def _same(desk: Desk, view_digest: bytes) -> bool:

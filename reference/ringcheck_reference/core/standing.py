@@ -44,12 +44,19 @@ class Standing:
         self.differing = {node: self.differing.get(node, before) for node in self.peers()}
 
     def peers(self) -> tuple[NodeId, ...]:
-        """Whom to keep in touch with, sorted: members, who is leaving, and seeds. A removed node has no peers."""
+        """Whom to keep in touch with, sorted: members, who is leaving, and seeds; a removed node, with nobody.
+
+        A seed that is drained or removed is one no more.
+        """
         view = self.view
         if self.is_removed:
             return ()
-        wanted = view.member_ids.union(view.draining, self._config.seeds)
-        return tuple(sorted(wanted - view.removed - {self.own}))
+        seeds = set(self._config.seeds) - view.left - view.removed
+        return tuple(sorted(seeds.union(view.member_ids, view.draining) - {self.own}))
+
+    def stays(self, node: NodeId) -> bool:
+        """Whether `node`, which may be this one, is not to be switched off: a member, or who is still leaving."""
+        return node in self.view.member_ids or node in self.view.draining
 
     # Other nodes' views.
 

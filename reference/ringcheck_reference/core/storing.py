@@ -64,8 +64,13 @@ class Storing(Conversation):
         return Stored(self._changed, provisional=True)
 
     def _objection(self, target: str) -> Refusal | None:
-        """Hints are kept by members, for who is or was one. A hint may be for this node: then it has arrived."""
+        """Hints are kept by members, for who is or was one. A hint may be for this node: then it has arrived.
+
+        A removed node has not been asked before tombstones were forgotten, and would bring back what they deleted.
+        """
         body, standing = self._body, self._desk.standing
+        if self._caller.node in standing.view.removed:
+            return Refusal(Code.FAILED_PRECONDITION, f"{self._caller.node} was removed, and nothing of it is taken")
         if not body.key:
             return Refusal(Code.INVALID_ARGUMENT, "the key is empty")
         if not body.state:

@@ -2,13 +2,15 @@
 
     copy      what differs is fetched from everybody who may hold what an owner has to have, so that little is left
     release   once everybody within reach knows of the change, who is no owner any more durably marks the partition
-              released, and tells what it holds then; what differs by now is fetched too
+              released; what differs by then is fetched too
     confirm   when all of that is durable here, this node publishes that it has it
 
 Old owners are dealt with one after another: what one has told need not be read from the next. Every confirmation makes
 a view that each node keeps, adopts and tells of, so those that are ready at nearly the same time go out together.
 
-Whatever fails is left to the next attempt, which finds less to do. An old owner that is out of reach is waited for.
+What differs is found by trees both times, so that no message grows with the partition, and what is here already costs
+next to nothing. Whatever fails is left to the next attempt, which finds less to do. An old owner that is out of reach
+is waited for.
 """
 
 from collections import deque
@@ -21,7 +23,7 @@ from .encoding import encode_state
 from .events import Event, confirmed
 from .facts import drop_released, put_released
 from .membership import Membership
-from .messages import AnswerBody, Caller, Code, Leaf, NodeId, Refusal, Release, Released, RequestBody
+from .messages import AnswerBody, Caller, Code, Leaf, NodeId, Refusal, Release, Released, RequestBody, RootsQuery
 from .retrying import Retrying
 from .versions import State
 
@@ -59,6 +61,10 @@ class Copying(Exchange):
         """Only what they hold."""
         return sorted(theirs)
 
+    def _is_parting(self, _key: bytes, _ours: bytes | None, _theirs: bytes | None) -> bool:
+        """What is being reaped is taken, too: this node may have been asked about it as another kind of owner."""
+        return False
+
     def _reconcile(self, key: bytes, theirs: State) -> None:
         """Theirs is merged here. Where they lack something it is not theirs to hold any more, or anti-entropy's."""
         ours = self._desk.replica.latest(key)
@@ -73,22 +79,19 @@ class Relieving(Copying):
     def start(self) -> None:
         """Ask for it."""
         self._desk.wake(self, self._patience.ends)
-        self._ask(Release(self._partitions[0], self._desk.standing.view.changes_digest))
+        self._ask(Release(self._partitions[0], self._desk.standing.view.changes_digest, without_leaves=True))
 
     def _understand(self, query: RequestBody, body: AnswerBody) -> bool:
-        """What it holds is told with its leaves."""
+        """From the mark on nothing comes to it that an owner would have to have; so what is there now is compared.
+
+        Who tells its leaves besides does not know that they are not wanted.
+        """
         if not isinstance(query, Release):
             return super()._understand(query, body)
         if not isinstance(body, Released) or body.partition != query.partition:
             return False
-        self._compare_all(query.partition, body.leaves)
+        self._ask(RootsQuery(self._partitions))
         return True
-
-    def _compare_all(self, partition: int, leaves: Sequence[Leaf]) -> None:
-        tree = self._desk.replica.tree(partition)
-        for leaf in leaves:
-            if tree.leaf_of(leaf.key) != leaf.hash and self._desk.ring.partition(leaf.key) == partition:
-                self._keys.append(leaf.key)
 
 
 class Transfer(Conversation):
@@ -120,6 +123,11 @@ class Transfer(Conversation):
     def confirmation(self) -> Event:
         """What there is to publish once all of it is here."""
         return confirmed(self._desk.own, self.partition, self._placement.listed)
+
+    def on_mistake(self) -> None:
+        """It is tried again like any that has failed."""
+        if not self.closed:
+            self._end(whole=False)
 
     def on_time(self) -> None:
         """Look again whether everybody knows."""
@@ -178,6 +186,8 @@ class Confirming(Conversation):
     `done` is called for each partition, in the end, with whether that is known now.
     """
 
+    lasts = True
+
     def __init__(self, desk: Desk, membership: Membership, done: Callable[[int, bool], None]) -> None:
         self._desk = desk
         self._membership = membership
@@ -219,7 +229,7 @@ class Confirming(Conversation):
 
 
 class Releasing(Conversation):
-    """A Release of `caller`: mark the partition, and tell what is held then."""
+    """A Release of `caller`: mark the partition, and tell what is held then if that is wanted."""
 
     def __init__(self, desk: Desk, caller: Caller, request: int, body: Release) -> None:
         self._desk = desk
@@ -261,8 +271,9 @@ class Releasing(Conversation):
         return None
 
     def _tell(self) -> None:
+        """Who does not say that it wants no leaves would take their absence for that of keys."""
         tree = self._desk.replica.tree(self._body.partition)
-        leaves = tuple(Leaf(key, hash_) for key, hash_ in tree.all_leaves())
+        leaves = () if self._body.without_leaves else tuple(Leaf(key, hash_) for key, hash_ in tree.all_leaves())
         self._end(Released(self._body.partition, leaves))
 
     def _end(self, answer: AnswerBody) -> None:
@@ -275,6 +286,8 @@ class TransferRound(Conversation):
 
     It also agrees to what others have confirmed, so that what is older can be forgotten.
     """
+
+    lasts = True
 
     def __init__(self, desk: Desk, membership: Membership) -> None:
         self._desk = desk

@@ -19,6 +19,9 @@ from .values import value
 MAX_COUNTER: Final = 2**63 - 1
 """No actor counts further; a counter beyond it is nonsense and would leave no room for the next one."""
 
+MAX_ACTOR_BYTES: Final = 2**16 - 1
+"""No actor's name is longer: the bytes of a dot have no room for more."""
+
 
 class MalformedState(ValueError):  # noqa: N818 - what was found, in plain words
     """A state breaks a rule of the contract, such as a version whose dot its context lacks."""
@@ -129,8 +132,8 @@ class State:
     def of(cls, versions: Iterable[Version], context: Context) -> Self:
         """The state of these parts.
 
-        Raises MalformedState where the context lacks a dot, a dot stands twice, an actor has no name, or a counter is
-        absurd.
+        Raises MalformedState where the context lacks a dot, a dot stands twice, an actor has no name or one that is too
+        long, or a counter is absurd.
         """
         ordered = tuple(sorted(versions, key=_dot))
         for version in ordered:
@@ -142,6 +145,8 @@ class State:
             raise MalformedState(f"a counter of the context is beyond {MAX_COUNTER}")
         if not all(dot.actor for dot in context.vector + context.loose):
             raise MalformedState("an actor of the context has no name")
+        if any(len(dot.actor) > MAX_ACTOR_BYTES for dot in context.vector + context.loose):
+            raise MalformedState(f"an actor of the context has a name of more than {MAX_ACTOR_BYTES} bytes")
         return cls(ordered, context)
 
     def merge(self, other: Self) -> Self:

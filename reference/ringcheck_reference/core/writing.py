@@ -12,35 +12,53 @@ failed, has released the partition or is slow: as long as reads go by the home, 
 """
 
 from collections.abc import Callable, Sequence
+from typing import Final
 
 from .conversation import Conversation
 from .desk import Desk
 from .encoding import encode_context, encode_state
-from .messages import AnswerBody, Cause, Code, NodeId, Outcome, Released, Replicate, Stored
+from .messages import MISTAKE, AnswerBody, Cause, Code, NodeId, Outcome, Released, Replicate, Stored
 from .quorum import Copy, Quorum
-from .versions import Context, Dot, State, Version
+from .versions import MAX_COUNTER, Context, Dot, State, Version
+
+MAX_KEYS: Final = 1 << 20
+"""Of so many keys it is remembered which dot was issued last; about what a key costs the trees, too."""
 
 
 class Mint:
-    """Makes dots of this node's actor, which is new at each start.
+    """Makes dots of this node's actors, the first of which is new at each start.
 
     The counters live in memory: a disk that is rolled back, or lags behind, would issue a dot twice. A number
     whose write fails is burnt, since another node may hold it already.
+
+    Of a key that is forgotten, nobody knows any more what was issued; so an actor must never come back to it. `actor`
+    is the one for all keys that are not remembered, and a new one once any was forgotten.
     """
 
     def __init__(self, actor: bytes) -> None:
         self.actor = actor
-        self._issued: dict[bytes, int] = {}
-        self._actors: dict[bytes, bytes] = {}
-        """Who has issued them, where it is not `actor` itself."""
+        self._first = actor
         self._begun = 0
+        self._has_forgotten = False
+        """Whether `actor` may have issued dots of a key that is not remembered."""
+        self._issued: dict[bytes, Dot] = {}
+        """The last dot of each key; 0 counts none. Those that were issued last are last."""
 
     def next_dot(self, key: bytes, seen: Context) -> Dot:
-        """A dot of `key` that nobody has seen; also none of those in `seen`, however they came there."""
-        actor = self._actors.get(key, self.actor)
-        counter = max(self._issued.get(key, 0), seen.highest(actor)) + 1
-        self._issued[key] = counter
-        return Dot(actor, counter)
+        """A dot of `key` that nobody has seen; also none of those in `seen`, however they came there.
+
+        A context may name the last number that there is, whoever has made it up: then another actor counts on.
+        """
+        actor, issued = self._issued.get(key) or (self._for_new_keys(), 0)
+        self._issued.pop(key, None)
+        counter = max(issued, seen.highest(actor)) + 1
+        while counter > MAX_COUNTER:
+            actor = self._begin()
+            counter = seen.highest(actor) + 1
+        dot = self._issued[key] = Dot(actor, counter)
+        if len(self._issued) > MAX_KEYS:
+            self.forget(next(iter(self._issued)))
+        return dot
 
     def mend_gap(self, key: bytes, seen: Context, *, knows_all: bool) -> None:
         """Count `key` from 1 again, as a new actor, where its next dot would stand alone in contexts, and all after it.
@@ -48,18 +66,31 @@ class Mint:
         So it does when dots before it are in no context any more, having been reaped, or never came into one, their
         writes having failed. `knows_all`: what this node has issued would be in `seen`, if it were anywhere.
         """
-        issued = self._issued.get(key, 0)
-        actor = self._actors.get(key, self.actor)
+        actor, issued = self._issued.get(key) or (self._for_new_keys(), 0)
         is_apart = any(dot.actor == actor for dot in seen.loose)
         if is_apart or (knows_all and issued > seen.highest(actor)):
-            self._begun += 1
-            self._actors[key] = self.actor + self._begun.to_bytes(4, "big")
-            self._issued.pop(key, None)
+            self._issued[key] = Dot(self._begin(), 0)
 
     def take_back(self, key: bytes, dot: Dot) -> None:
         """The last dot of `key`, which nobody has been told, may be issued again."""
-        if self._issued.get(key) == dot.counter:
-            self._issued[key] -= 1
+        if self._issued.get(key) == dot:
+            self._issued[key] = Dot(dot.actor, dot.counter - 1)
+
+    def forget(self, key: bytes) -> None:
+        """Nothing is held of the key any more. Should it be written again, it is by an actor that never was."""
+        if self._issued.pop(key, None) is not None:
+            self._has_forgotten = True
+
+    def _for_new_keys(self) -> bytes:
+        if self._has_forgotten:
+            self._has_forgotten = False
+            self.actor = self._begin()
+        return self.actor
+
+    def _begin(self) -> bytes:
+        """An actor that has issued nothing yet."""
+        self._begun += 1
+        return self._first + self._begun.to_bytes((self._begun.bit_length() + 7) // 8, "big")
 
 
 class Writing(Conversation):
@@ -202,6 +233,12 @@ class Writing(Conversation):
             at = self._desk.now + self._desk.config.replica_timeout if self._outdated else self._answer_by
             self._desk.wake(self, min(at, self._answer_by))
         self._proceed()
+
+    def on_mistake(self) -> None:
+        """Nobody knows what has become of the write."""
+        if not self._acknowledged and not self.closed:
+            self._finish(Outcome(Code.INTERNAL, MISTAKE))
+        self.close()
 
     def _known(self) -> State:
         """What this node holds of the key, what is on its way to the disk included."""

@@ -8,12 +8,16 @@ from typing import Final
 from google.protobuf import json_format
 
 from dynamo_node.v1 import config_pb2, node_pb2
-from ringcheck_reference.core.config import MAX_IN_FLIGHT, CoreConfig, Limits, Member
+from ringcheck_reference.core.config import MAX_IN_FLIGHT, MAX_NAME_BYTES, CoreConfig, Limits, Member, is_too_long
 
 _DEFAULT_DETECTION_DEADLINE_MS: Final = 1000
 _DEFAULT_CONVERGENCE_DEADLINE_MS: Final = 10_000
 # Room in a message for what is neither key nor value: contexts, identities, framing.
 _OVERHEAD_BYTES: Final = 64 << 10
+MOST_PARTITIONS: Final = 1 << 16
+"""Choosing the owners of so many takes seconds, and any number of members fits into far fewer."""
+MOST_MESSAGE_BYTES: Final = 2**31 - 1
+"""gRPC counts the bytes of a message with a signed number of 32 bits."""
 
 
 class ConfigError(Exception):
@@ -54,7 +58,8 @@ def load(path: Path) -> Settings:
     try:
         message = json_format.Parse(text, config_pb2.NodeConfig())
     except json_format.ParseError as error:
-        reason = " ".join(str(error).split()).rstrip(".")
+        # Which fields there are besides is for programmers.
+        reason = " ".join(str(error).partition("Available Fields")[0].split()).rstrip(".")
         raise ConfigError(
             f"The file {path} is no NodeConfig in protobuf's JSON mapping: {reason}; correct it."
         ) from error
@@ -69,6 +74,7 @@ def check(message: config_pb2.NodeConfig) -> Settings:
     members = _members(message)
     # An id that is not among the members is that of a node which joins later.
     _expect(message.node_id != "", "node_id is empty; give the node an id.")
+    _not_too_long("node_id", message.node_id)
     _quorums(message, len({member.machine for member in members}))
     _address("listen_address", message.listen_address)
     if message.metrics_address:
@@ -109,10 +115,19 @@ def _members(message: config_pb2.NodeConfig) -> tuple[Member, ...]:
     seen: set[str] = set()
     for index, member in enumerate(message.members):
         _expect(member.node_id != "", f"members[{index}] has no node_id; give each member an id.")
+        for name, value in (("node_id", member.node_id), ("host", member.host)):
+            _not_too_long(f"members[{index}].{name}", value)
         _expect(member.node_id not in seen, f"members has {member.node_id!r} twice; list each node id once.")
         _expect(member.weight >= 1, f"member {member.node_id!r} has weight 0; give it at least 1.")
         seen.add(member.node_id)
     return tuple(Member(member.node_id, member.weight, member.host) for member in message.members)
+
+
+def _not_too_long(name: str, value: str) -> None:
+    _expect(
+        not is_too_long(value),
+        f"{name} is longer than {MAX_NAME_BYTES} bytes, which no id and no host is; shorten it.",
+    )
 
 
 def _quorums(message: config_pb2.NodeConfig, hosts: int) -> None:
@@ -125,6 +140,10 @@ def _quorums(message: config_pb2.NodeConfig, hosts: int) -> None:
         "acknowledged; lower w or add hosts.",
     )
     _expect(message.partition_count >= 1, "partition_count is 0; the ring needs at least 1 partition.")
+    _expect(
+        message.partition_count <= MOST_PARTITIONS,
+        f"partition_count is {message.partition_count}; this node can do with at most {MOST_PARTITIONS}.",
+    )
 
 
 def _address(name: str, address: str) -> None:
@@ -162,6 +181,11 @@ def _limits(given: node_pb2.Limits) -> Limits:
     value_bytes = given.max_value_bytes or default.max_value_bytes
     siblings = given.max_siblings or default.max_siblings
     needed = siblings * value_bytes + key_bytes + _OVERHEAD_BYTES
+    _expect(
+        max(needed, given.max_message_bytes) <= MOST_MESSAGE_BYTES,
+        f"limits ask for messages of {max(needed, given.max_message_bytes)} bytes: at least max_siblings ({siblings}) "
+        f"times max_value_bytes ({value_bytes}); gRPC has room for {MOST_MESSAGE_BYTES}, so lower them.",
+    )
     message_bytes = given.max_message_bytes or max(needed, default.max_message_bytes)
     _expect(
         needed <= message_bytes,

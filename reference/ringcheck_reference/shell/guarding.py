@@ -1,4 +1,7 @@
-"""What becomes of a handler's mistakes: they are logged, and answered INTERNAL, which says nothing about effects."""
+"""What becomes of a handler's mistakes: they are logged, and answered INTERNAL, which says nothing about effects.
+
+Bytes that are no request are the caller's mistake, and INVALID_ARGUMENT; gRPC itself would log a traceback for each.
+"""
 
 import asyncio
 import inspect
@@ -8,10 +11,12 @@ from typing import Any, Final
 
 import grpc
 import grpc.aio
+from google.protobuf.message import DecodeError
 
+from ringcheck_reference.core.messages import MISTAKE
 from ringcheck_reference.shell.logs import event
 
-_MISTAKE: Final = "This node has made a mistake, which its log describes; whether the call took effect is unknown."
+_NO_REQUEST: Final = "These bytes are no request of this call."
 
 log = logging.getLogger(__name__)
 
@@ -47,27 +52,43 @@ class _GuardedHandler(grpc.GenericRpcHandler):
 def _guarded(handler: Any) -> Any:
     """Unary calls and asynchronous generators are guarded; the rest is as it is."""
     if handler.unary_unary is not None:
-        return handler._replace(unary_unary=_guarded_unary(handler.unary_unary))
-    if inspect.isasyncgenfunction(handler.unary_stream):
-        return handler._replace(unary_stream=_guarded_stream(handler.unary_stream))
-    return handler
+        handler = handler._replace(unary_unary=_guarded_unary(handler.unary_unary))
+    elif inspect.isasyncgenfunction(handler.unary_stream):
+        handler = handler._replace(unary_stream=_guarded_stream(handler.unary_stream))
+    else:
+        return handler
+    return handler._replace(request_deserializer=_parse_or_none(handler.request_deserializer))
+
+
+def _parse_or_none(parse: Callable[[bytes], Any]) -> Callable[[bytes], Any]:
+    def parsed(data: bytes) -> Any:
+        try:
+            return parse(data)
+        except DecodeError:
+            return None
+
+    return parsed
 
 
 def _guarded_unary(behaviour: Callable[..., Awaitable[Any]]) -> Callable[..., Awaitable[Any]]:
     async def guarded(request: Any, context: grpc.aio.ServicerContext[Any, Any]) -> Any:
+        if request is None:
+            await context.abort(grpc.StatusCode.INVALID_ARGUMENT, _NO_REQUEST)
         try:
             return await behaviour(request, context)
         except (grpc.aio.AbortError, asyncio.CancelledError):
             raise
         except Exception:
             log.exception("a call failed", extra=event("mistake", where="a call"))
-            await context.abort(grpc.StatusCode.INTERNAL, _MISTAKE)
+            await context.abort(grpc.StatusCode.INTERNAL, MISTAKE)
 
     return guarded
 
 
 def _guarded_stream(behaviour: Callable[..., AsyncIterator[Any]]) -> Callable[..., AsyncIterator[Any]]:
     async def guarded(request: Any, context: grpc.aio.ServicerContext[Any, Any]) -> AsyncIterator[Any]:
+        if request is None:
+            await context.abort(grpc.StatusCode.INVALID_ARGUMENT, _NO_REQUEST)
         try:
             async for message in behaviour(request, context):
                 yield message
@@ -75,6 +96,6 @@ def _guarded_stream(behaviour: Callable[..., AsyncIterator[Any]]) -> Callable[..
             raise
         except Exception:
             log.exception("a call failed", extra=event("mistake", where="a call"))
-            await context.abort(grpc.StatusCode.INTERNAL, _MISTAKE)
+            await context.abort(grpc.StatusCode.INTERNAL, MISTAKE)
 
     return guarded

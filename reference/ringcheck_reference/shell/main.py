@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Final
 
 from dynamo_node.v1 import peer_pb2
+from ringcheck_reference.core.facts import MalformedFact
 from ringcheck_reference.core.node import Node
 from ringcheck_reference.shell import channels, logs
 from ringcheck_reference.shell.config import ConfigError, Settings, load
@@ -122,15 +123,25 @@ async def _serve_from(store: Store, settings: Settings, parts: Parts, stop: asyn
     runner.start()
     await peers.tried(_DIAL_TIMEOUT_S)
     serving = asyncio.create_task(_serve_until_removed(server, runner, settings))
-    await stop.wait()
+    await _first_of(stop, runner.damaged)
     serving.cancel()
     await server.set_serving(False)
-    await runner.finish_calls(_CALLS_GRACE_S)
-    await _hand_off(runner, node_id)
+    if runner.damage is None:
+        await runner.finish_calls(_CALLS_GRACE_S)
+        await _hand_off(runner, node_id)
     runner.stop()
     inbound.close()
     await server.stop()
     await peers.stop()
+    if runner.damage is not None:
+        raise _damaged(settings, runner.damage) from runner.damage
+
+
+async def _first_of(*events: asyncio.Event) -> None:
+    waiting = [asyncio.create_task(event.wait()) for event in events]
+    await asyncio.wait(waiting, return_when=asyncio.FIRST_COMPLETED)
+    for task in waiting:
+        task.cancel()
 
 
 async def _hand_off(runner: Runner, node_id: str) -> None:
@@ -173,11 +184,15 @@ def _recover(store: Store, settings: Settings, parts: Parts, nonce: bytes) -> No
     actor = settings.core.node_id.encode() + nonce
     try:
         return parts.node(settings.core, store.replica, store.hints, store.facts, actor, nonce.hex(), settings.seed)
-    except sqlite3.Error as error:
-        raise StoreError(
-            f"The database in {settings.data_directory} is damaged ({error}); restore it, or empty the directory "
-            "and let the other nodes rebuild this one."
-        ) from error
+    except (sqlite3.Error, MalformedFact) as error:
+        raise _damaged(settings, error) from error
+
+
+def _damaged(settings: Settings, error: Exception) -> StoreError:
+    return StoreError(
+        f"The database in {settings.data_directory} is damaged ({error}); restore it, or empty the directory "
+        "and let the other nodes rebuild this one."
+    )
 
 
 def _peers(settings: Settings, hello: peer_pb2.Hello, runner: Runner, pace: Pace) -> Peers:

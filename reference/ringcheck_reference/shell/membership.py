@@ -27,7 +27,7 @@ class MembershipService(membership_pb2_grpc.MembershipServicer):
         """See membership.proto."""
         member = request.member
         await _expect(context, member.node_id != "", "The member has no node_id; say who joins.")
-        await _expect(context, member.weight >= 1, f"{member.node_id} has weight 0; give it at least 1.")
+        await _expect(context, member.weight >= 1, "The member has weight 0; give it at least 1.")
         change = ClientJoin(Member(member.node_id, member.weight, member.host))
         return membership_pb2.JoinResponse(view_digest=await self._view_digest(context, change))
 

@@ -18,6 +18,8 @@ PROTOCOL: Final = 2
 """What this node says in its Hello."""
 _KNOWS_SEVERAL: Final = 2
 _LONGEST_QUEUE: Final = 4096
+_MOST_BYTES: Final = 64 << 20
+"""So many envelopes, and so many bytes of them, wait for a peer that does not read; one waits, however long it is."""
 _FULL_BYTES: Final = 256 << 10
 """A message that has so many bytes takes no further envelope; far below any limit that is set for messages."""
 
@@ -34,7 +36,9 @@ class Outbox(Generic[Envelope]):
         self.under_way = under_way
         self._pace = pace
         self._several, self._one = _TAGS[kind]
-        self._queue: deque[Envelope] = deque()
+        self._queue: deque[tuple[Envelope, bytes]] = deque()
+        """Each with the message that it makes, by which it is measured."""
+        self._bytes = 0
         self._may_go = asyncio.Event()
         self._takes_several = False
         self._apart = 0
@@ -47,10 +51,13 @@ class Outbox(Generic[Envelope]):
         self._apart = len(self._queue)
 
     def put(self, envelope: Envelope) -> bool:
-        """Queue an envelope, unless there are too many already; whether it was queued."""
-        if len(self._queue) >= _LONGEST_QUEUE:
+        """Queue an envelope, unless there are too many already, or they are too long; whether it was queued."""
+        message = envelope.SerializeToString()
+        length = self._bytes + len(message)
+        if self._queue and (length > _MOST_BYTES or len(self._queue) >= _LONGEST_QUEUE):
             return False
-        self._queue.append(envelope)
+        self._queue.append((envelope, message))
+        self._bytes = length
         if self._takes_several:
             if not self._may_go.is_set():
                 self._pace.ask(self)
@@ -75,8 +82,9 @@ class Outbox(Generic[Envelope]):
 
     def clear(self) -> Sequence[Envelope]:
         """What nobody has taken; it is gone from the queue."""
-        left = tuple(self._queue)
+        left = tuple([envelope for envelope, _ in self._queue])
         self._queue.clear()
+        self._bytes = 0
         self._apart = 0
         return left
 
@@ -86,18 +94,19 @@ class Outbox(Generic[Envelope]):
 
     def _next(self) -> tuple[Sequence[Envelope], Sequence[bytes]]:
         """What goes as one, and each as bytes: all that waits, unless it must go alone or would be too long."""
-        envelope = self._queue.popleft()
-        message = envelope.SerializeToString()
+        envelope, message = self._queue.popleft()
+        length = len(message)
         if self._apart:
             self._apart -= 1
+            self._bytes -= length
             return (envelope,), (message,)
-        envelopes, messages, length = [envelope], [message], len(message)
+        envelopes, messages = [envelope], [message]
         while self._queue and self._takes_several and length < _FULL_BYTES:
-            envelope = self._queue.popleft()
-            message = envelope.SerializeToString()
+            envelope, message = self._queue.popleft()
             envelopes.append(envelope)
             messages.append(message)
             length += len(message)
+        self._bytes -= length
         return envelopes, messages
 
     def _together(self, messages: Sequence[bytes]) -> bytes:

@@ -7,12 +7,13 @@ so the core never sees a message before the effects of the one before are under 
 import asyncio
 import itertools
 import logging
+import sqlite3
 from collections import deque
 from collections.abc import Callable, Mapping
 from typing import Any, Final, Protocol
 
 from dynamo_node.v1 import peer_pb2
-from ringcheck_reference.core.effects import Effect, Failure, Peers, Persist, Reply, Result, Send
+from ringcheck_reference.core.effects import Damage, Effect, Failure, Peers, Persist, Reply, Result, Send
 from ringcheck_reference.core.messages import (
     Caller,
     CallId,
@@ -37,6 +38,7 @@ from ringcheck_reference.core.messages import (
 from ringcheck_reference.core.node import Node
 from ringcheck_reference.shell import translate
 from ringcheck_reference.shell.logs import event
+from ringcheck_reference.shell.schema import is_damage
 from ringcheck_reference.shell.store import Store, Writing
 
 Call = ClientGet | ClientPut | ClientDelete | ClientJoin | ClientLeave | ClientRemove
@@ -90,9 +92,13 @@ class Runner:
             Send: self._send,
             Reply: self._reply,
             Peers: self._keep,
+            Damage: self._tell_of_damage,
         }
         self._stopping = False
         self._stopped = False
+        self.damage: sqlite3.Error | None = None
+        self.damaged = asyncio.Event()
+        """Set once the database has turned out to be damaged, with `damage`: nobody can go on from there."""
         self.removed = asyncio.Event()
         """Set once the core has heard of its own removal."""
 
@@ -216,10 +222,11 @@ class Runner:
         try:
             self._carry_out(self.core.receive(self._loop.time(), sender, message))
         except Exception as error:
+            was_damage = self._is_damage(error)
             reply = self._calls.get(sender) if isinstance(sender, int) else None
             if reply is not None and not reply.done():
                 reply.set_exception(error)
-            else:
+            elif not was_damage:
                 kind, extra = type(message).__name__, event("mistake", where="the core")
                 log.exception("the core failed at %s from %s", kind, sender, extra=extra)
 
@@ -228,9 +235,18 @@ class Runner:
         self._busy = True
         try:
             self._carry_out(self.core.tick(self._loop.time()))
-        except Exception:
-            log.exception("the core failed at a tick", extra=event("mistake", where="the core"))
+        except Exception as error:
+            if not self._is_damage(error):
+                log.exception("the core failed at a tick", extra=event("mistake", where="the core"))
         self._work_off()
+
+    def _is_damage(self, error: Exception) -> bool:
+        """Whether it is the database: then that is said at the end, which is now."""
+        if not (isinstance(error, sqlite3.Error) and is_damage(error)):
+            return False
+        self.damage = error
+        self.damaged.set()
+        return True
 
     def _set_timer(self) -> None:
         """One timer, never later than the core's next deadline; a tick that comes early does nothing."""
@@ -245,7 +261,13 @@ class Runner:
 
     def _carry_out(self, effects: list[Effect]) -> None:
         for effect in effects:
-            self._do[type(effect)](effect)
+            try:
+                self._do[type(effect)](effect)
+            except Exception:  # The others are to be carried out all the same: somebody waits for each.
+                kind = type(effect).__name__
+                log.exception("cannot carry out what the core wants: %s", kind, extra=event("mistake", where=kind))
+                if isinstance(effect, Send) and isinstance(effect.to, str):
+                    self._take_in(effect.to, Lost((effect.message.id,)))
 
     def _persist(self, persist: Persist) -> None:
         def done(reason: str | None) -> None:
@@ -277,6 +299,14 @@ class Runner:
         waiting = self._calls.get(reply.call)
         if waiting is not None and not waiting.done():
             waiting.set_result(reply.result)
+
+    def _tell_of_damage(self, damage: Damage) -> None:
+        log.error(
+            "%s cannot be read from the disk, and is taken for lost here: %s",
+            damage.what,
+            damage.reason,
+            extra=event("damage", what=damage.what, reason=damage.reason),
+        )
 
     def _keep(self, peers: Peers) -> None:
         self._outgoing.keep(peers.ids)

@@ -22,6 +22,11 @@ class StoreError(Exception):
     """The data directory holds something that this node cannot use."""
 
 
+def is_damage(error: sqlite3.Error) -> bool:
+    """Whether the file is no sound database any more, which no repetition helps; a disk that is full or slow may."""
+    return getattr(error, "sqlite_errorcode", 0) & 0xFF in (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB)
+
+
 def open_to_write(path: Path) -> sqlite3.Connection:
     """A connection for writing, from any thread, to a database of our format. Raises sqlite3.Error or StoreError."""
     connection = sqlite3.connect(path, isolation_level=None, check_same_thread=False)

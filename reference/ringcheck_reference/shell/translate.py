@@ -234,12 +234,16 @@ _WRITE_REQUEST: Final[dict[type, tuple[str, Callable[[Any], Any]]]] = {
     ),
     LeavesQuery: (
         "leaves_query",
-        lambda body: peer_pb2.LeavesQuery(partition=body.partition, buckets=body.buckets),
+        lambda body: peer_pb2.LeavesQuery(
+            partition=body.partition, buckets=body.buckets, after=body.after, in_pieces=body.in_pieces
+        ),
     ),
     Gossip: ("gossip", _gossip_to_wire),
     Release: (
         "release",
-        lambda body: peer_pb2.Release(partition=body.partition, changes_digest=body.changes_digest),
+        lambda body: peer_pb2.Release(
+            partition=body.partition, changes_digest=body.changes_digest, without_leaves=body.without_leaves
+        ),
     ),
     Holding: (
         "holding",
@@ -265,9 +269,11 @@ _READ_REQUEST: Final[dict[str, Callable[[Any], RequestBody]]] = {
     "forward": _forward_from_wire,
     "roots_query": lambda message: RootsQuery(tuple(message.partitions)),
     "nodes_query": _nodes_query_from_wire,
-    "leaves_query": lambda message: LeavesQuery(message.partition, tuple(message.buckets)),
+    "leaves_query": lambda message: LeavesQuery(
+        message.partition, tuple(message.buckets), message.after, message.in_pieces
+    ),
     "gossip": _gossip_from_wire,
-    "release": lambda message: Release(message.partition, message.changes_digest),
+    "release": lambda message: Release(message.partition, message.changes_digest, message.without_leaves),
     "holding": lambda message: Holding(message.partition, message.changes_digest, _leaves_from_wire(message.leaves)),
     "reap": lambda message: Reap(
         message.partition, message.changes_digest, _leaves_from_wire(message.leaves), message.agreed
@@ -287,7 +293,7 @@ _WRITE_ANSWER: Final[dict[type, tuple[str, Callable[[Any], Any]]]] = {
     ),
     Roots: ("roots", lambda body: peer_pb2.Roots(roots=body.roots)),
     Nodes: ("nodes", lambda body: peer_pb2.Nodes(hashes=body.hashes)),
-    Leaves: ("leaves", lambda body: peer_pb2.Leaves(leaves=_leaves_to_wire(body.leaves))),
+    Leaves: ("leaves", lambda body: peer_pb2.Leaves(leaves=_leaves_to_wire(body.leaves), more=body.more)),
     Gossip: ("gossip", _gossip_to_wire),
     Released: (
         "released",
@@ -305,7 +311,7 @@ _READ_ANSWER: Final[dict[str, Callable[[Any], AnswerBody]]] = {
     "outcome": lambda message: Outcome(message.code, message.message, message.context),
     "roots": lambda message: Roots(tuple(message.roots)),
     "nodes": lambda message: Nodes(tuple(message.hashes)),
-    "leaves": lambda message: Leaves(_leaves_from_wire(message.leaves)),
+    "leaves": lambda message: Leaves(_leaves_from_wire(message.leaves), message.more),
     "gossip": _gossip_from_wire,
     "released": lambda message: Released(message.partition, _leaves_from_wire(message.leaves)),
     "held": lambda message: Held(tuple(message.missing)),

@@ -12,6 +12,7 @@ from ringcheck.commands.choosing import chosen
         (["DUR-01"], ("DUR-01",)),
         (["DUR-01, SIB-02,"], ("DUR-01", "SIB-02")),
         (["DUR-01", "SIB-02,KV-01"], ("DUR-01", "SIB-02", "KV-01")),
+        (["kv-01"], ("KV-01",)),
         ([""], ("",)),
         ([" , "], ("",)),
     ],

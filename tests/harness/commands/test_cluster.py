@@ -3,6 +3,7 @@ import itertools
 import json
 import os
 import re
+import shlex
 import signal
 import subprocess
 import sys
@@ -16,6 +17,8 @@ import grpc
 import pytest
 
 from dynamo_node.v1 import inspect_pb2, inspect_pb2_grpc, key_value_pb2, key_value_pb2_grpc
+from ringcheck import cli
+from ringcheck.commands import cluster
 from ringcheck_chaos.ports import lease
 
 FOREIGN = Path(__file__).parents[2] / "nodes" / "foreign.py"
@@ -201,4 +204,21 @@ def test_wrong_use_starts_nothing(arguments: tuple[str, ...], tmp_path: Path) ->
     done = ringcheck("cluster", *arguments, cwd=tmp_path)
     assert done.returncode == 2
     assert done.stderr.count("\n") == 1, done.stderr
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_an_end_before_it_has_begun_is_an_end(monkeypatch: pytest.MonkeyPatch) -> None:
+    """SIGTERM while it still looks for a server is its end as any later one."""
+    monkeypatch.setattr(cluster, "find_server", lambda _: signal.raise_signal(signal.SIGTERM))
+    assert cli.code_of(["cluster"]) == 0
+
+
+def test_a_limit_of_open_files_is_told_as_what_it_is(tmp_path: Path) -> None:
+    """And not as ports that others hold."""
+    done = subprocess.run(
+        ["sh", "-c", f"ulimit -n 40; exec {shlex.quote(sys.executable)} -m ringcheck cluster"],
+        cwd=tmp_path, capture_output=True, text=True, timeout=60, check=False,
+    )  # fmt: skip
+    assert done.returncode == 4
+    assert done.stderr == "ringcheck: No more files can be opened; raise the limit with `ulimit -n`, and try again.\n"
     assert list(tmp_path.iterdir()) == []

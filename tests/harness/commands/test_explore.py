@@ -40,6 +40,7 @@ def explore(core: str, *more: str, cwd: Path) -> subprocess.CompletedProcess[str
         (("--first", "-1"), "--first"),
         (("--audit", "2"), "--audit"),
         (("--only", "KV-99"), "KV-99"),
+        (("--only", "MEM-01,PEER-01"), "MEM-01 is about the profile membership, which the core does not declare; PEER"),
         (("--resume",), "to resume"),
         (("--resume", "--first", "3"), "without --first"),
         (("--seed", "3", "--seeds", "4"), "without --first and --seeds"),

@@ -47,8 +47,10 @@ def test_metrics_and_logs_are_handed_on(tmp_path: Path, executed: list[tuple[str
     """The one in the configuration, the other on the command line."""
     with lease(2) as ports:
         address, metrics = (f"127.0.0.1:{port}" for port in ports.ports)
-        options = ("--listen", address, "--data", str(tmp_path), "--metrics", metrics, "--log-format", "json")
-        said = invoke(*options).stderr
+        options = ("--listen", address, "--data", str(tmp_path), "--metrics", metrics)
+        said = invoke(*options, "--log-format", "text").stderr
+        assert executed.pop()[-2:] == ("--log-format", "text")
+        assert invoke(*options, "--log-format", "json").stderr == ""  # where every line is for programs
     assert json.loads((tmp_path / "node.json").read_text())["metrics_address"] == metrics
     assert executed[0][-3:] == (str(tmp_path / "node.json"), "--log-format", "json")
     assert f"http://{metrics}/metrics" in said
@@ -81,9 +83,14 @@ def test_what_is_no_address_is_wrong_use(address: str, tmp_path: Path, executed:
 def test_file_without_a_node_config_is_wrong_use(tmp_path: Path, executed: list[tuple[str, ...]]) -> None:
     """What CONFIG holds is read before anything starts."""
     (tmp_path / "config").write_text("{]")
-    for path in (tmp_path / "config", tmp_path / "missing"):
-        with pytest.raises(UsageError, match="holds no NodeConfig"):
-            invoke(str(path))
+    (tmp_path / "colour").write_text('{"colour": "red"}')
+    for name, sentence in (
+        ("config", "holds no NodeConfig"),
+        ("colour", r'no field named "colour".{0,40}; give a file'),
+        ("missing", r"^Cannot read .*missing: No such file or directory; name a file"),
+    ):
+        with pytest.raises(UsageError, match=sentence):
+            invoke(str(tmp_path / name))
     assert executed == []
 
 
@@ -107,4 +114,4 @@ def test_node_serves_until_it_is_stopped(tmp_path: Path) -> None:
                 if f"serves on {address}" in line:
                     node.terminate()
     assert node.returncode == 0
-    assert f"listens on {address}" in said
+    assert said.startswith(f"Starting a reference node on {address}; Ctrl-C ends it.")

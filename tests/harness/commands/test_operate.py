@@ -9,6 +9,7 @@ import grpc
 import pytest
 
 from ringcheck import cli
+from ringcheck.commands.operate import SUBCOMMANDS
 
 FakeNode = Any
 TWO = {b"a": ([b"1"], b"s1"), b"b": ([b"1", b"2"], b"s2")}
@@ -37,6 +38,15 @@ def run(fakes: list[FakeNode], capsys: pytest.CaptureFixture[str]) -> Any:
 def write_book(nodes: list[FakeNode], path: str = "ringcheck-cluster.json") -> None:
     """As a running cluster does."""
     Path(path).write_text(json.dumps({"nodes": {node.id: node.address for node in nodes}, "ringcheck_cluster": 1}))
+
+
+@pytest.fixture
+def spare(fakes: list[FakeNode]) -> FakeNode:
+    """n4, which runs, knows the members and is none."""
+    node = type(fakes[0])("n4", dict(fakes[0].members))
+    node.start()
+    fakes.append(node)
+    return node
 
 
 def document(run: Any, *arguments: str) -> Any:
@@ -74,6 +84,7 @@ def test_status_as_json(run: Any, fakes: list[FakeNode]) -> None:
         "address": fakes[0].address,
         "reachable": True,
         "member": True,
+        "listed": True,
         "trouble": "",
         "health": "SERVING",
         "implementation": "fake",
@@ -107,6 +118,19 @@ def test_status_tells_who_is_no_member(run: Any, fakes: list[FakeNode]) -> None:
         node.stop()
     write_book(fakes)
     assert cli.code_of(["cluster", "status", "--json"]) == 4
+
+
+def test_a_node_that_is_a_member_by_others_alone_is_no_agreement(run: Any, fakes: list[FakeNode]) -> None:
+    """As one that takes itself for removed, or has not heard that it has joined."""
+    fakes[2].members = {"n1": 1, "n2": 1}
+    fakes[2].view = b"other"
+    code, out, _ = run("status")
+    assert code == 0
+    assert "3 of 3 nodes reached; views differ." in out
+    assert out.count("no member by its own view, a member by others'") == 1
+    report = document(run, "status")
+    assert report["agree"] is False
+    assert [(each["member"], each["listed"]) for each in report["nodes"]] == [(True, True), (True, True), (False, True)]
 
 
 def test_status_of_a_cluster_that_is_gone_is_4(run: Any, fakes: list[FakeNode]) -> None:
@@ -149,6 +173,9 @@ def test_what_is_typed_outdoes_what_is_set(
         (("ring", "--key", "0xno"), "hexadecimal"),
         (("join",), "ID"),
         (("join", ""), "not empty"),
+        (("join", "n\udcff"), "no text in UTF-8"),
+        (("join", "n4", "--host", "\udcff"), "no text in UTF-8"),
+        (("status", "--node", "\udcff:1"), "is no address"),
         (("join", "n4", "--weight", "0"), "--weight"),
         (("join", "n4", "--timeout", "1"), "give --wait"),
     ],
@@ -262,6 +289,7 @@ def test_trees_of_owners_that_are_gone_are_left_open(run: Any, fakes: list[FakeN
     assert "Not seen: n3" in out
 
 
+@pytest.mark.usefixtures("spare")
 def test_a_change_is_sent_once_and_told_in_one_sentence(run: Any, fakes: list[FakeNode]) -> None:
     """With all that was said of it."""
     code, out, _ = run("join", "n4", "--weight", "3", "--host", "rack")
@@ -281,6 +309,7 @@ def test_a_change_is_sent_once_and_told_in_one_sentence(run: Any, fakes: list[Fa
         "node": "n3",
         "through": "n1",
         "view_digest": b"changed".hex(),
+        "already": False,
         "settled": None,
         "waiting_for": [],
     }
@@ -290,7 +319,7 @@ def test_a_change_goes_through_a_member_that_answers(run: Any, fakes: list[FakeN
     """Neither through one that is gone nor through a spare."""
     fakes[0].stop()
     fakes[1].members = {"n1": 1, "n3": 1}
-    assert run("join", "n4")[0] == 0
+    assert run("join", "n4", "--force")[0] == 0
     assert (len(fakes[1].changes), len(fakes[2].changes)) == (0, 1)
 
 
@@ -322,6 +351,57 @@ def test_a_node_that_answers_is_not_removed(run: Any, fakes: list[FakeNode]) -> 
     assert "n2 still answers" in err
     assert "ringcheck cluster leave n2" in err
     assert fakes[0].changes == []
+
+
+def test_a_node_that_runs_and_is_none_or_leaves_needs_no_removal(
+    run: Any, fakes: list[FakeNode], spare: FakeNode
+) -> None:
+    """Leave would be the wrong advice: that has been done."""
+    code, _, err = run("remove", "n4")
+    assert code == 2
+    assert f"n4 still answers at {spare.address}, and is no member any more" in err
+    for node in fakes:
+        node.draining = ["n4"]
+    code, _, err = run("remove", "n4")
+    assert code == 2
+    assert "n4 is draining, it may be stopped" in err
+    assert "cluster leave" not in err
+    assert all(node.changes == [] for node in fakes)
+
+
+def test_to_leave_again_is_told_as_it_is(run: Any, fakes: list[FakeNode], spare: FakeNode) -> None:
+    """Who left long ago is not said to leave, and nobody is told to wait for it."""
+    spare.stop()
+    code, out, err = run("leave", "n4")
+    assert (code, err) == (0, "")
+    assert out == "n4 has left and is drained, or was removed, long since; nothing was changed (asked n1)."
+    assert document(run, "leave", "n4")["already"] is True
+    assert run("leave", "n4", "--wait")[1] == out
+    for node in fakes[:3]:
+        node.draining = ["n4"]
+    assert run("leave", "n4")[1].startswith("n4 leaves:")
+
+
+def test_a_node_that_nobody_can_reach_does_not_join(run: Any, fakes: list[FakeNode], spare: FakeNode) -> None:
+    """A slip of the pen would own partitions that nobody serves; it can be insisted on."""
+    code, out, err = run("join", "n99")
+    assert (code, out) == (2, "")
+    assert "Nothing was changed: no address of n99 is known" in err
+    assert err.count("\n") == 1
+    spare.stop()
+    code, _, err = run("join", "n4", "--wait")
+    assert code == 2
+    assert f"n4 does not answer at {spare.address} (connection refused)" in err
+    assert all(node.changes == [] for node in fakes)
+    assert run("join", "n99", "--force")[0] == 0
+    assert fakes[0].changes[0].member.node_id == "n99"
+
+
+def test_to_join_again_is_to_be_what_one_is(run: Any, fakes: list[FakeNode]) -> None:
+    """What is not said anew is as it was; what is, is said."""
+    assert run("join", "n3", "--wait")[0] == 0
+    assert run("join", "n3", "--weight", "5", "--host", "rack")[0] == 0
+    assert [(each.member.weight, each.member.host) for each in fakes[0].changes] == [(2, ""), (5, "rack")]
 
 
 def test_profiles_that_are_not_declared_are_one_sentence(run: Any, fakes: list[FakeNode]) -> None:
@@ -383,10 +463,48 @@ def test_waiting_has_an_end(run: Any, fakes: list[FakeNode]) -> None:
 
 
 def test_waiting_needs_every_address(run: Any, fakes: list[FakeNode]) -> None:
-    """A member that cannot be asked could be behind for ever."""
+    """A member that cannot be asked could be behind for ever; that is told before anything is changed."""
     code, _, err = run("join", "n3", "--wait", "--node", fakes[0].address)
     assert code == 2
-    assert "the address of n2, n3 is not known" in err
+    assert "Nothing was changed" in err
+    assert "n2: its address is not known here; n3: its address is not known here" in err
+    assert "n9: its address is not known here" in run("join", "n9", "--wait", "--force")[2]
+    fakes[1].stop()
+    fakes[1].profiles = ("kv", "describe")
+    fakes[1].start()
+    code, _, err = run("leave", "n3", "--wait")
+    assert code == 2
+    assert "n2: it does not declare inspect" in err
+    assert all(node.changes == [] for node in fakes)
+
+
+def test_who_leaves_need_not_be_asked(run: Any, fakes: list[FakeNode]) -> None:
+    """The address of a node that is gone may be gone too."""
+    for node in fakes[:2]:
+        node.members = {"n1": 1, "n2": 1}
+        node.looks = [(b"v", [], ["n3"])] * 2 + [(b"w", [], [])]
+    code, out, _ = run("leave", "n3", "--wait", "--node", f"{fakes[0].address},{fakes[1].address}")
+    assert code == 0
+    assert out.startswith("n3 has left and is drained:")
+
+
+def test_a_change_that_turns_out_not_to_be_seen_to_its_end_is_inconclusive(run: Any, fakes: list[FakeNode]) -> None:
+    """It is made, and somebody has joined meanwhile whose address nobody has named."""
+
+    class Growing(dict[str, int]):
+        """Members that one more has joined by the second look."""
+
+        looks = 0
+
+        def __iter__(self) -> Any:
+            self.looks += 1
+            return iter([*self.keys(), *(["n9"] if self.looks > 1 else [])])
+
+    for node in fakes:
+        node.members = Growing(node.members)
+    code, out, err = run("join", "n3", "--wait")
+    assert (code, err) == (3, "")
+    assert "not carried out: n9: its address is not known here." in out
 
 
 def test_waiting_meets_a_node_that_comes_later(run: Any, fakes: list[FakeNode]) -> None:
@@ -415,6 +533,8 @@ def test_get_tells_values_and_context(run: Any, fakes: list[FakeNode]) -> None:
         "values": ["0xff", "two"],
         "context": b"seen2".hex(),
     }
+    fakes[1].values = {b"\xff": [b"two"]}
+    assert run("get", "\udcff")[1].startswith("'0xff' has 1 value, by n2")
     assert run("get", "other")[1] == "'other' has no value, by n2.\n\ncontext empty"
 
 
@@ -478,3 +598,51 @@ def test_wrong_use_of_keys_and_values_is_2(run: Any, arguments: tuple[str, ...],
     code, out, err = run(*arguments)
     assert (code, out) == (2, "")
     assert words in " ".join(err.split())
+
+
+def test_a_context_stays_whole_however_long(run: Any, fakes: list[FakeNode]) -> None:
+    """It is to be copied, or cut out by a program, and no terminal or pipe has so many columns."""
+    fakes[0].values = {b"key": [b"value"]}
+    fakes[0].context = bytes(range(200))
+    assert run("get", "key")[1].splitlines()[-1] == f"context {fakes[0].context.hex()}"
+    assert run("put", "key", "value")[1].splitlines()[-1] == f"context {fakes[0].context.hex()}"
+
+
+def test_mistakes_and_refusals_are_json_too(run: Any, fakes: list[FakeNode]) -> None:
+    """A program has the sentence, and the code by which it was refused, where it expects the answer."""
+
+    def failed(*arguments: str) -> Any:
+        code, out, err = run(*arguments, "--json")
+        document = json.loads(out)
+        assert err == f"ringcheck: {document['error']}\n"
+        assert document["exit_code"] == code
+        return document
+
+    nothing = "The key k has no value, so there is nothing to delete."
+    assert failed("delete", "k") == {"error": nothing, "exit_code": 2, "code": ""}
+    assert failed("get", "0xyz")["exit_code"] == 2
+    fakes[0].refuses = (grpc.StatusCode.FAILED_PRECONDITION, "n2 is a member already.")
+    assert failed("join", "n2") == {
+        "error": "n1 refuses (FAILED_PRECONDITION): n2 is a member already.",
+        "exit_code": 2,
+        "code": "FAILED_PRECONDITION",
+    }
+    fakes[0].refuses = (grpc.StatusCode.RESOURCE_EXHAUSTED, "busy")
+    document = failed("put", "k", "v")
+    assert (document["exit_code"], document["code"]) == (4, "RESOURCE_EXHAUSTED")
+    for node in fakes:
+        node.stop()
+    assert failed("ring")["exit_code"] == 4
+    assert failed("ring", "--node", "nowhere")["exit_code"] == 2
+
+
+def test_help_tells_all_of_every_command(run: Any) -> None:
+    """Not as much as fits into a line."""
+    _, out, _ = run("--help")
+    told = " ".join(out.split())
+    assert "..." not in told.partition("Commands for a cluster")[2]
+    for each in SUBCOMMANDS:
+        assert each.help is not None
+        first, *_ = each.help.split("\n\n")
+        assert " ".join(first.split()) in told
+    assert "no limit" in " ".join(run("leave", "--help")[1].split())

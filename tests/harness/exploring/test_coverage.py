@@ -35,3 +35,19 @@ def test_what_only_reads_can_show_is_not_missed_where_one_can_look_inside() -> N
 def test_a_selection_is_kept_to() -> None:
     """--only says what is asked."""
     assert [each.requirement for each in coverage.verdicts(Tally(), ("KV-02", "KV-01"))] == ["KV-01", "KV-02"]
+
+
+def test_what_is_asked_for_and_cannot_be_judged_is_skipped_with_its_reason() -> None:
+    """Nobody should wait for what cannot come; but what came nevertheless is told."""
+    asked = ("KV-03", "KV-14", "AVL-04", "HND-01", "PEER-01")
+    found = coverage.verdicts(Tally(profiles=["describe", "kv", "peer"]), asked)
+    assert {each.requirement: (each.status, *each.reasons) for each in found} == {
+        "KV-03": ("skipped", "KV-03 takes schedules that expect certain answers, see `ringcheck run --core`"),
+        "KV-14": ("inconclusive",),
+        "AVL-04": ("inconclusive",),
+        "HND-01": ("skipped", "HND-01 is about the profile inspect, which the core does not declare"),
+        "PEER-01": ("skipped", "PEER-01 takes real nodes, see `ringcheck run`"),
+    }
+    (broken,) = coverage.verdicts(Tally(profiles=["kv"], broken={"KV-03": 1}), ("KV-03",))
+    assert broken.status == "fail"
+    assert "KV-03" not in coverage.moot(["KV-03"], ["kv"], "another.source")

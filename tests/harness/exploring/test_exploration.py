@@ -61,6 +61,14 @@ def test_a_failure_is_found_shrunk_and_told(tmp_path: Path) -> None:
     assert outcome.following < 30
 
 
+def test_who_goes_on_after_a_failure_leaves_no_seed_out(tmp_path: Path) -> None:
+    """Also those that were handed out with the one that failed, and not tried."""
+    outcome, _ = run(tmp_path, first=7)
+    assert [finding.seed for finding in outcome.findings] == [7]
+    assert outcome.tally.seeds == 1
+    assert outcome.following == 8
+
+
 @pytest.mark.parametrize("workers", [1, 2])
 def test_workers_find_the_same(tmp_path: Path, workers: int) -> None:
     """The same first failure and the same small schedule, with any number of them."""

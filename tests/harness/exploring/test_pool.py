@@ -1,5 +1,6 @@
 """Worker processes: what they are given, how they fail, and that none is left."""
 
+import re
 import subprocess
 import sys
 import time
@@ -107,7 +108,26 @@ def test_a_seed_that_never_ends_is_named(pool: Opener) -> None:
     """Its worker is killed when its patience is over."""
     found = gather(pool("loops", 1, patience_s=2.0), [Chunk(seeds=(6, 7, 8))])
     assert [each.lost for each in found] == [False, True, False]
-    assert "not ended after 2 s" in found[1].result.alarms[0].cause
+    (alarm,) = found[1].result.alarms
+    assert "not ended after 2 s" in alarm.cause
+    _, innermost, *others = alarm.reason.splitlines()
+    assert re.fullmatch(r'  File ".*/parts.py", line \d+ in _loop', innermost), alarm.reason
+    assert any("in planted_put" in call for call in others)
+
+
+def test_the_seed_that_takes_long_can_be_told(pool: Opener) -> None:
+    """While nothing else comes of it."""
+    executor = pool("loops", 1)
+    assert executor.longest() is None
+    executor.submit(Chunk(seeds=(6, 7, 8)))
+    deadline = time.monotonic() + WITHIN_S
+    while (executor.longest() or (0, 0))[0] != 7:
+        assert time.monotonic() < deadline
+        executor.results(0.1)
+    (seed, seconds), later = executor.longest() or (0, 0.0), executor.longest()
+    assert later is not None
+    assert seed == later[0] == 7
+    assert 0 <= seconds <= later[1]
 
 
 def test_a_worn_worker_makes_room_for_a_new_one(pool: Opener) -> None:

@@ -54,6 +54,9 @@ class Scattered:
         """Any one of them."""
         return (self._ready.pop(self._random.randrange(len(self._ready))),) if self._ready else ()
 
+    def longest(self) -> None:
+        """Nobody asks."""
+
     def close(self) -> None:
         """Nothing."""
 

@@ -66,3 +66,14 @@ def test_a_selection_leaves_what_was_asked_for_and_a_failed_core() -> None:
     assert chief((lost,), only=("KV-01",)) is None
     assert chief((lost, slow), only=("RR-01",)) == slow
     assert chief((broke,), only=("KV-01",)) == broke
+
+
+def test_what_is_broken_only_beside_something_else_is_named_too() -> None:
+    """A seed counts for what it failed by first; what else it broke has a seed all the same."""
+    tally = Tally()
+    for seed in (9, 4):
+        tally.add(Result(seed=seed, alarms=(lost, slow)), lost)
+    assert tally.untold(()) == tally.untold(("RR-01",)) == {"RR-01": 4}
+    assert tally.untold(("DUR-01",)) == {}
+    tally.add(Result(seed=11, alarms=(slow,)), slow)
+    assert tally.untold(()) == {}

@@ -150,6 +150,59 @@ def test_alibi_says_what_the_oracle_says_of_many() -> None:
     assert lying < 200
 
 
+def crowd(random: Random, *, lying: float) -> Run:
+    """Up to four operations at a time, each done at some moment while it is under way; Gets may be lied to."""
+    tale = Handmade()
+    tale.look("start")
+    live: dict[str, None] = {}
+    written: list[str] = []
+    contexts: list[tuple[int | None, tuple[str, ...]]] = [(None, ())]
+    under_way: dict[int, tuple[str, tuple[str, ...]]] = {}
+    """Operation → the value of a Put, empty for a Delete, "?" for a Get; and what its context covers."""
+    done: dict[int, tuple[str, ...]] = {}
+    begun, operations = 0, random.randint(5, 30)
+    while begun < operations or under_way:
+        if begun < operations and len(under_way) < 4 and random.random() < 0.4:
+            begun += 1
+            context, seen = random.choice(contexts[-3:])
+            if random.random() < 0.4:
+                under_way[tale.get(end=None)] = "?", ()
+            elif context is not None and random.random() < 0.2:
+                under_way[tale.delete(context, end=None)] = "", seen
+            else:
+                written.append(f"v{len(written)}")
+                under_way[tale.put(written[-1], context=context, end=None)] = written[-1], seen
+        elif under_way and (number := random.choice(list(under_way))) not in done:
+            value, seen = under_way[number]
+            live = {each: None for each in live if each not in seen} | ({value: None} if value not in ("", "?") else {})
+            done[number] = tuple(live) if value == "?" else (value,)
+            if value == "?" and random.random() < lying:
+                done[number] = tuple(random.sample(written, random.randint(0, min(2, len(written)))))
+        elif under_way:
+            value, _ = under_way.pop(number)
+            tale.events.append(Ok(time=tale.tick(), operation=number, values=done[number] if value == "?" else ()))
+            contexts += [(number, done[number])] if value else []
+    tale.look()
+    tale.settle({"k": tuple(live)})
+    return Run.of(tale.history())
+
+
+@pytest.mark.parametrize("lying", [0.0, 0.2])
+@given(random=st.randoms(use_true_random=True))
+@settings(max_examples=200, deadline=None)
+def test_alibi_says_what_the_oracle_says_of_a_crowd(lying: float, random: Random) -> None:
+    """The same where operations overlap, so that what Gets return differs from what was asked for by then."""
+    check(crowd(random, lying=lying))
+
+
+def test_few_gets_of_a_crowd_are_odd() -> None:
+    """Of most that an honest store returns while much is under way, the alibi itself shows that it is right."""
+    random = Random(1)
+    found = [alibi for _ in range(300) for alibi in alibis_of(crowd(random, lying=0.0)).values()]
+    assert len(found) == 300
+    assert sum(alibi.current for alibi in found) > 5 * sum(len(alibi.odd) for alibi in found)
+
+
 @pytest.mark.parametrize(
     ("deletes", "ended", "returned", "odd", "breaches"),
     [

@@ -67,3 +67,14 @@ def test_question_for_one_is_answered_as_for_all(random: Random) -> None:
         everything = superseded_by(causality, write)
         for other in causality.writes:
             assert causality.supersedes(write, other) == (other.id in everything)
+
+
+@given(st.randoms(use_true_random=False), st.integers(0, 40))
+def test_put_of_a_value_is_found_wherever_it_is_looked_for(random: Random, about: int) -> None:
+    """Among the writes asked at about that time or not: the Put that was to write the value, None for one of nobody."""
+    tale = Handmade()
+    for number in range(random.randint(1, 30)):
+        tale.put(f"v{number}")
+    causality = Run.of(tale.history()).keys["k"]
+    for value in (*causality.puts, "phantom"):
+        assert causality.put_of(value, tale.now - about * 0.02) is causality.puts.get(value)

@@ -679,3 +679,43 @@ def living() -> set[int]:
     """The parts of histories under judgement that are still in use."""
     gc.collect()
     return {id(each) for each in gc.get_objects() if isinstance(each, Run | Disturbance | Causality)}
+
+
+def invalid_puts(*ends: str) -> Finding:
+    """KV-14 of a key that must keep its value through Puts that must be refused; they end so, and took effect."""
+    steps = tuple(
+        ExpectAnswer(requirement="KV-11", operation=2 + place, code="INVALID_ARGUMENT") for place in range(len(ends))
+    )
+    tale = Handmade(steps=(*steps, Settle(), ExpectSettled(requirement="KV-14", key="k", values=("a",))))
+    tale.put("a")
+    for place, end in enumerate(ends):
+        tale.put(f"b{place}", malformed=True, end=end)
+    tale.settle({"k": ["b0"]})
+    judgement = judge(tale.history())
+    assert bool(finding(judgement, "KV-11").breaches) == ("OK" in ends)
+    return finding(judgement, "KV-14")
+
+
+def test_what_was_acknowledged_was_no_definite_error() -> None:
+    """A node that takes malformed input on breaks KV-11; KV-14 speaks of what a node has refused."""
+    acknowledged = invalid_puts("OK", "OK")
+    assert not acknowledged.breaches
+    assert "Put #2 of 'b0' was acknowledged, which was to be refused" in acknowledged.unclear[0]
+    assert invalid_puts("INVALID_ARGUMENT").breaches
+
+
+def test_a_slow_replica_of_nodes_that_show_no_ring_is_said_to_be_so() -> None:
+    """Not that it never happened: it did, and the profile is named that would let it be judged."""
+    for profiles in (("kv", "describe"), ("kv", "describe", "ring", "inspect")):
+        tale = Handmade(profiles=profiles)
+        tale.put("a")
+        if "ring" in profiles:
+            tale.look()
+        tale.fault(1, Isolate(how="stall", node="n3"))
+        tale.tick(2.0)
+        for number in range(4):
+            tale.put(f"b{number}", takes=0.4)
+        tale.heal(1)
+        found = finding(judge(tale.history()), "AVL-04")
+        assert bool(found.breaches) == ("ring" in profiles)
+        assert any("does not declare the profile ring" in why for why in found.unclear) == ("ring" not in profiles)

@@ -238,6 +238,37 @@ def puts_wait_for_a_silent_replica(wrong: bool) -> Handmade:
     return with_one_slow(wrong, Isolate(how="stall", node="n3"), 0.26)
 
 
+@plant("AVL-01")
+def put_fails_while_one_who_is_down_is_removed(wrong: bool) -> Handmade:
+    # All three copies are asked for: the one who is gone has a successor in every view.
+    tale = four()
+    tale.kill("n4")
+    tale.remove("n4")
+    tale.tick(2.0)
+    tale.put("a", w=3, end="UNAVAILABLE" if wrong else "OK")
+    return tale
+
+
+@plant("AVL-01")
+def put_fails_as_soon_as_one_joins_beside_one_who_is_down(wrong: bool) -> Handmade:
+    tale = four()
+    tale.kill("n4")
+    tale.tick(2.0)
+    tale.join("n5")
+    tale.put("a", end="UNAVAILABLE" if wrong else "OK")
+    return tale
+
+
+@plant("AVL-02")
+def get_fails_while_one_leaves_and_one_is_down(wrong: bool) -> Handmade:
+    tale = Handmade(configuration=Configuration(nodes=5), profiles=EVERYTHING)
+    tale.kill("n4")
+    tale.tick(2.0)
+    tale.leave("n5")
+    tale.get(end="DEADLINE_EXCEEDED" if wrong else "OK")
+    return tale
+
+
 BROKEN_ALIKE = {
     "one_node_never_hears_of_a_join": {"RNG-02"},
     "old_owner_keeps_its_replica": {"AE-05"},

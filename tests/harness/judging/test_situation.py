@@ -1,8 +1,12 @@
 """The situation of an operation is the same whichever operation of its stretch it was worked out for."""
 
-from hypothesis import given
+from random import Random
+
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from ringcheck.history import Event, Info, Invoke, Ok
+from ringcheck.judging.operations import Operation, sort_out
 from ringcheck.judging.situation import Situation, Situations
 from ringcheck.judging.timeline import Disturbance, Timeline
 from ringcheck_chaos.faults import CLIENT, Direction, Isolate, LinkFault, directions
@@ -50,3 +54,29 @@ def test_situation_is_that_of_the_operation_itself(
     for begun, length in operations:
         start, stop = begun / 4, (begun + length) / 4
         assert told(situations.of(start, stop)) == told(Situation(timeline, start - lead, start, stop))
+
+
+def told_of(random: Random) -> list[Operation]:
+    """Sixty operations, a few of which were not answered OK."""
+    events: list[Event] = []
+    starts = [random.uniform(0, 14) for _ in range(60)]
+    for number, start in enumerate(random.choice([starts, sorted(starts)])):
+        stop = start + random.choice([0.0, 0.1, random.uniform(0, 4)])
+        events.append(Invoke(time=start, operation=number, kind="get", client=0, node="n1", key="k", quorum=2))
+        ok = random.random() < 0.95
+        events.append(Ok(time=stop, operation=number) if ok else Info(time=stop, operation=number, code="UNAVAILABLE"))
+    return list(sort_out(events).operations.values())
+
+
+@given(
+    st.lists(disturbances(), min_size=1, max_size=4),
+    st.randoms(use_true_random=True),
+    st.sampled_from([0.3, 0.7, 1.4]),
+)
+@settings(deadline=None, max_examples=200)
+def test_striking_are_all_but_the_uncritical(suffering: list[Disturbance], random: Random, lead: float) -> None:
+    """Whatever is passed over at one comparison is nothing of which its own situation had anything to say."""
+    timeline, operations = Timeline(suffering, NODES), told_of(random)
+    found = [(each, told(situation)) for each, situation in Situations(timeline, lead).striking(operations)]
+    own = [(each, Situation(timeline, each.start - lead, each.start, each.stop)) for each in operations]
+    assert found == [(each, told(situation)) for each, situation in own if situation.critical or not each.ok]

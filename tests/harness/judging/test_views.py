@@ -1,8 +1,11 @@
 """Who is a member for certain, and what judges hold against nobody while views change."""
 
 from math import inf
+from typing import Any
 
-from ringcheck.history import NodeSeen, Observation
+from msgspec import structs
+
+from ringcheck.history import NodeSeen, NodeUp, Observation
 from ringcheck.judging import judge
 from ringcheck.judging.handmade import Handmade, replica
 from ringcheck.judging.run import Run
@@ -236,3 +239,87 @@ class TestCaution:
             tale.put(f"c{number}", takes=0.3, w=3)
         tale.heal(2)
         assert not finding(tale, "AVL-04").breaches
+
+
+class TestAnswersWhileMembersChange:
+    """A Put that fails although most nodes are there, where nobody can say that it had to succeed."""
+
+    def test_who_went_down_since_the_change_may_have_been_released_to(self) -> None:
+        """Of the newcomer and the old owner neither serves; the other copies are owed all the same."""
+        tale = cluster()
+        tale.join("n5")
+        tale.kill("n5")
+        assert self.is_excused(tale, w=3)
+        assert not self.is_excused(tale, w=2)
+
+    def test_all_copies_are_not_owed_beside_one_who_is_down(self) -> None:
+        """Who could stand in for it may be in the place of another home."""
+        tale = cluster(5)
+        tale.kill("n4")
+        tale.join("n6")
+        assert self.is_excused(tale, w=3)
+        assert not self.is_excused(tale, w=2)
+
+    def test_who_is_removed_after_the_first_change_counts_as_missing(self) -> None:
+        """Something may have been released to it while it ran."""
+        tale = cluster(5)
+        tale.join("n6")
+        tale.kill("n4")
+        tale.remove("n4")
+        assert self.is_excused(tale, w=3)
+        assert not self.is_excused(tale, w=2)
+
+    def test_a_leaver_that_is_cut_off_is_missed(self) -> None:
+        """It is a home in some view, and may be none in another."""
+        tale = cluster()
+        tale.leave("n2")
+        tale.fault(1, Isolate(how="drop", node="n2"))
+        assert self.is_excused(tale, w=3)
+        assert not self.is_excused(tale, w=2)
+
+    def test_nothing_is_owed_beside_one_who_is_missing_where_a_machine_has_two_members(self) -> None:
+        """An old owner and a new one of the same partition may be these."""
+        hosts = ("h1", "h1", "h2", "h3", "h4")
+        for missing in (True, False):
+            tale = Handmade(configuration=Configuration(nodes=5, hosts=hosts), profiles=EVERYTHING)
+            tale.kill("n5")
+            if missing:
+                tale.join("n6")
+            else:
+                tale.remove("n5")
+            assert self.is_excused(tale, w=2) == missing
+
+    def test_nothing_is_owed_by_who_is_no_member_in_every_view(self) -> None:
+        """A leaver, and a newcomer."""
+        tale = cluster(5)
+        tale.kill("n5")
+        tale.leave("n2")
+        assert self.is_excused(tale, w=2, node="n2")
+        tale = cluster(5)
+        tale.kill("n5")
+        tale.join("n6")
+        assert self.is_excused(tale, w=2, node="n6")
+
+    def test_a_newcomer_must_have_been_there_when_it_was_asked_for(self) -> None:
+        """Before it runs it is as bad as down, and one who is down is enough."""
+        tale = cluster(5)
+        tale.kill("n5")
+        tale.join("n6")
+        place = next(place for place, each in enumerate(tale.events) if isinstance(each, NodeUp))
+        up = tale.events.pop(place)
+        tale.events.append(structs.replace(up, began=tale.tick(), time=tale.tick()))
+        assert self.is_excused(tale, w=2)
+
+    def test_fewer_hosts_than_copies_may_be_left(self) -> None:
+        """Two leave at the same time, and a third is down."""
+        tale = cluster(4)
+        tale.kill("n4")
+        tale.leave("n2")
+        tale.leave("n3")
+        assert self.is_excused(tale, w=1)
+
+    def is_excused(self, tale: Handmade, **how: Any) -> bool:
+        """Whether nothing is held against a Put that fails now."""
+        tale.tick(2.0)
+        tale.put(f"v{tale.now}", end="UNAVAILABLE", **how)
+        return not finding(tale, "AVL-01").breaches

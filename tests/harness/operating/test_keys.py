@@ -1,5 +1,7 @@
 """Keys as text and as digits."""
 
+import os
+
 import pytest
 from hypothesis import example
 from hypothesis import given as forall
@@ -27,6 +29,11 @@ def test_text_is_shown_as_text_and_the_rest_in_digits() -> None:
         "0xff",
         "0x",
     ]
+
+
+def test_an_argument_that_is_no_text_is_its_bytes() -> None:
+    """As the shell was given them; Python has them as escapes."""
+    assert given(os.fsdecode(b"k\xff")) == b"k\xff"
 
 
 def test_digits_that_are_none_are_wrong_use() -> None:

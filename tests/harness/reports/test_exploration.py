@@ -14,9 +14,10 @@ from ringcheck.exploring.exploration import explore
 from ringcheck.exploring.news import Began, Differed, Failed, Finding, Outcome, Progress, SavedTried, ShrinkProgress
 from ringcheck.exploring.options import Options
 from ringcheck.exploring.tally import Group, Tally
-from ringcheck.exploring.trial import BROKE, SOURCE, Alarm
+from ringcheck.exploring.trial import BROKE, SOURCE, Alarm, Result
 from ringcheck.reports.exploration import ExplorationReport, conclusion
 from ringcheck.reports.findings import commands
+from ringcheck.reports.pace import summary
 from ringcheck.schedule import CrashAfter, Schedule, Settle, Wipe
 from ringcheck.simulation.loading import REFERENCE
 from ringcheck.version import __version__
@@ -109,6 +110,20 @@ def test_differences_problems_and_lost_workers_are_told(snapshot: SnapshotAssert
     assert text(console) == snapshot
 
 
+def test_what_failed_beside_something_else_stands_under_also_found() -> None:
+    """With a command that tells its story."""
+    console = plain()
+    tally = Tally()
+    beside = msgspec.structs.replace(lost, requirement="KV-14")
+    tally.add(Result(seed=5, alarms=(lost, beside)), lost)
+    with ExplorationReport(console) as report:
+        report.heard(began)
+        finding = Finding(seed=5, alarm=lost)
+        report.heard(Outcome(tally=tally, findings=(finding,), following=6, seconds=1.0, exit_code=1))
+    also = text(console).partition("Also found")[2]
+    assert re.search(r"KV-14, beside what broke first in 1 seed: ringcheck explore .*--seed 5 --only KV-14\n", also)
+
+
 def test_a_terminal_sees_a_moving_line() -> None:
     """It is renewed by seeds and by shrinking, and taken away at the end."""
     console = Console(file=io.StringIO(), width=200, force_terminal=True, highlight=False)
@@ -120,7 +135,7 @@ def test_a_terminal_sees_a_moving_line() -> None:
         report._pace._live.refresh()  # type: ignore[union-attr]
     said = text(console)
     assert "1,234 seeds · 123.4/s" in re.sub(r"\x1b\[[0-9;?]*[a-zA-Z]", "", said)
-    assert "shrinking DUR-01: 7 tries, 3 steps left" in said
+    assert "shrinking (DUR-01): 7 tries, 3 steps left" in said
     assert "1 failure ·" in said
 
 
@@ -173,3 +188,11 @@ def test_the_last_line_says_what_it_comes_to(code: int, words: str) -> None:
     line = conclusion(outcome).strip()
     assert line.startswith(words)
     assert f"1 seed · 2.0 s · next seed 8 · exit {code}" in line
+    again = conclusion(outcome, resumed=True)
+    assert "1 seed in all · 2.0 s this time · next" in again
+
+
+def test_a_seed_that_takes_long_is_named() -> None:
+    """Others are too quick to be named."""
+    assert "seed" not in summary(Tally(), (12, 0.3)).partition("0 seeds")[2]
+    assert summary(Tally(), (12, 31.4)).endswith(" · at seed 12 for 31 s")

@@ -8,6 +8,7 @@ import pytest
 
 from ringcheck.engine import Run
 from ringcheck.errors import UsageError
+from ringcheck.events import CaseBegan, CaseEnded
 from ringcheck.outcome import INTERRUPTED, Outcome
 from ringcheck.reports.junit import JUnitReport, to_xml
 
@@ -18,6 +19,13 @@ def document(outcome: Outcome, run: Run) -> ET.Element:
     path = Path("reports") / "junit.xml"
     report = JUnitReport(path)
     report.began(run)
+    for test, began, ended, requirements in (
+        ("one", 5.0, 8.0, ("KV-01",)),
+        ("both", 6.0, 7.5, ("KV-01", "KV-04")),
+        ("random", 9.0, 9.5, ()),
+    ):
+        report.heard(CaseBegan(time=began, worker="gw0", test=test, requirements=requirements))
+        report.heard(CaseEnded(time=ended, worker="gw0", test=test, requirements=requirements, result="passed"))
     report.ended(outcome)
     return ET.parse(path).getroot()
 
@@ -50,11 +58,31 @@ def test_counts_agree_with_cases(document: ET.Element) -> None:
 
 
 def test_a_failure_tells_its_story(document: ET.Element) -> None:
-    """The message is what went wrong; the text holds the story and how to see it again."""
+    """The message is what was expected and what came; the text holds the story and how to see it again."""
     failure = next(document.iter("failure"))
-    assert failure.attrib["message"] == "Only b is left of k."
+    assert failure.attrib["message"] == "Expected: Both values of k. Actual: Only b is left of k."
     assert "A blind Put supersedes nothing." in (failure.text or "")
     assert "ringcheck check histories/KV-04-a1b2c3.jsonl" in (failure.text or "")
+
+
+def test_a_case_takes_the_time_of_its_tests(document: ET.Element) -> None:
+    """All that were written for it."""
+    times = {case.attrib["name"].split()[0]: case.attrib.get("time") for case in document.iter("testcase")}
+    assert times == {
+        "KV-01": "4.500",
+        "KV-04": "1.500",
+        "KV-10": "0.000",
+        "SIB-02": "0.000",
+        "AE-02": "0.000",
+        "run": None,
+    }
+
+
+def test_what_was_seen_on_the_way_is_told(document: ET.Element) -> None:
+    """Breaches of what was not selected turn nothing red, and are not kept silent either."""
+    (out,) = document.iter("system-out")
+    assert "though not selected:" in (out.text or "")
+    assert "It is gone." in (out.text or "")
 
 
 def test_the_seed_is_a_property(document: ET.Element) -> None:
@@ -70,7 +98,7 @@ def test_what_xml_cannot_hold_is_replaced(document: ET.Element) -> None:
 
 def test_an_interrupted_run_says_so(outcome: Outcome) -> None:
     """What was found until then must not look like everything."""
-    xml = ET.tostring(to_xml(msgspec.structs.replace(outcome, exit_code=INTERRUPTED), 1), "unicode")
+    xml = ET.tostring(to_xml(msgspec.structs.replace(outcome, exit_code=INTERRUPTED), 1, {}), "unicode")
     assert "The run was interrupted" in xml
 
 

@@ -114,9 +114,9 @@ def test_progress_counts_and_names_what_each_worker_does(monkeypatch: pytest.Mon
         progress.heard(Progress(time=0.0, worker="gw0", text="settling"))
         progress.heard(CaseEnded(time=0.0, worker="gw0", test="", requirements=(), result="passed"))
         progress.heard(TargetBroke(time=0.0, worker="gw0", reason="Node n1 died.", fatal=False))
-    lines = [line.replace(", 0 s", "").rstrip() for line in text(console).splitlines()]
+    lines = [line.replace(", 0 s", "").replace(", about 0 s to go", "").rstrip() for line in text(console).splitlines()]
     assert lines == [
-        "0/2 tests",
+        "0/2 tests  workers are starting",
         "0/2 tests  gw0 test_requirement[KV-04]",
         "0/2 tests  gw0 KV-04-blind-puts",
         "0/2 tests  gw0 KV-04-blind-puts: n1 killed",
@@ -125,3 +125,17 @@ def test_progress_counts_and_names_what_each_worker_does(monkeypatch: pytest.Mon
         "Node n1 died.",
         "1/2 tests",
     ]
+
+
+def test_how_long_it_may_take_is_told_once_that_can_be_known(monkeypatch: pytest.MonkeyPatch) -> None:
+    """By those that have ended, when they are enough of all."""
+    now = 100.0
+    monkeypatch.setattr("ringcheck.reports.progress.time.monotonic", lambda: now)
+    with ProgressReport(plain()) as progress:
+        progress.heard(Collected(time=0.0, worker="gw0", tests=10, requirements=("KV-04",)))
+        assert progress.summary() == "0/10 tests, 0 s  workers are starting"
+        for ended, seconds, said in ((1, 4.0, ""), (2, 10.0, ", about 40 s to go"), (10, 50.0, "")):
+            while progress._ended < ended:
+                progress.heard(CaseEnded(time=0.0, worker="gw0", test="", requirements=(), result="passed"))
+            now = 100.0 + seconds
+            assert progress.summary() == f"{ended}/10 tests, {seconds:.0f} s{said}"

@@ -53,6 +53,13 @@ def test_what_is_none_is_told(file: Path, name: str, sentence: str) -> None:
         load_kit(name.format(file=file))
 
 
+def test_a_file_that_lies_here_is_pointed_out(file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As `python -m` would have found it."""
+    monkeypatch.chdir(file.parent)
+    with pytest.raises(UsageError, match=r"There is no module mine; for the file that lies here, write mine\.py\."):
+        load("mine")
+
+
 def test_a_file_that_fails_says_why(tmp_path: Path) -> None:
     """And may be mended and loaded then."""
     path = tmp_path / "broken.py"

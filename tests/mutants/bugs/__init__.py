@@ -15,6 +15,7 @@ where it is planted.
     placement      who is a home
     membership     members that come and go
     acknowledging  what is promised before it is so
+    subtle         what needs a story of its own to be seen
 """
 
 from . import (
@@ -27,6 +28,7 @@ from . import (
     placement,
     quorums,
     repair,
+    subtle,
     trees,
     versions,
 )
@@ -46,5 +48,6 @@ _MODULES = (
     placement,
     membership,
     acknowledging,
+    subtle,
 )
 """Importing them has filled BUGS."""

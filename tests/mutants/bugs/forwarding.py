@@ -2,6 +2,7 @@
 
 from ringcheck_reference.core.encoding import decode_context, encode_context
 from ringcheck_reference.core.forwarding import Forwarding
+from ringcheck_reference.core.messages import NodeId
 
 from .bug import bug, replace
 
@@ -10,8 +11,15 @@ from .bug import bug, replace
 def forwards_again() -> None:
     """A forwarder that waits too long forwards the same write again.
 
-    Lest its first attempt stay as a sibling, it lets the second one supersede all that it holds of the key by then.
+    Lest its first attempt stay as a sibling, it lets the second one supersede all that it holds of the key by then. A
+    home forwards, too, as the contract lets it: who is no home holds nothing to supersede.
     """
+
+    def coordinator(forwarding: Forwarding) -> NodeId:
+        desk, write = forwarding._desk, forwarding._write
+        reached = (node for node in desk.ring.preference_list(write.key) if desk.peers.trusts(node))
+        untried = (node for node in reached if node not in forwarding._tried)
+        return next((node for node in untried if desk.peers.can_gather(node, write.w)), desk.own)
 
     def start(forwarding: Forwarding) -> None:
         honest_start(forwarding)
@@ -30,5 +38,6 @@ def forwards_again() -> None:
         )
         forwarding.start()
 
+    replace(Forwarding, "coordinator", coordinator)
     honest_start = replace(Forwarding, "start", start)
     honest_on_time = replace(Forwarding, "on_time", on_time)

@@ -1,4 +1,4 @@
-"""Bugs about who counts: 22, 23, 26, 27, H1, H2, H3."""
+"""Bugs about who counts: 22, 23, 26, 27, H1, H2, H3, H7."""
 
 from collections.abc import Iterable
 
@@ -124,3 +124,18 @@ def replies_repeat() -> None:
             reading._proceed()
 
     honest_on_answer = replace(Reading, "on_answer", on_answer)
+
+
+@bug("H7", "a write is refused while its partition moves and a home is down", "AVL-01")
+def no_stand_ins_while_moving() -> None:
+    """Until all new owners have confirmed, only homes will do, and all of them."""
+
+    def start(writing: Writing) -> None:
+        placed, trusts = writing._placement, writing._desk.peers.trusts
+        if placed.is_settled or all(map(trusts, placed.homes)):
+            honest_start(writing)
+        else:
+            writing._finish(Outcome(Code.UNAVAILABLE, "the partition moves, and one of its homes is out of reach"))
+            writing.close()
+
+    honest_start = replace(Writing, "start", start)

@@ -2,8 +2,9 @@
 
 import asyncio
 import signal
+import socket
 from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 from typing import Any
 
 import grpc
@@ -21,6 +22,7 @@ from dynamo_node.v1 import (
 )
 from ringcheck_chaos import ports
 from ringcheck_reference.client import Client, IndefiniteError, RefusedError, UnreachableError
+from ringcheck_reference.client import client as client_module
 
 DEADLINE_S = 30.0
 KEYS = [b"key %d" % number for number in range(60)]
@@ -51,8 +53,9 @@ def forwarded(nodes: list[Any]) -> int:
 
 
 def test_it_asks_the_coordinator_itself(start_nodes: Any) -> None:
-    """Nothing is forwarded, while a client that asks one node for everything has most of it forwarded."""
+    """Nothing is forwarded, but of a client that asks one node alone, whatever that is no home of."""
     nodes = start_nodes(5)
+    elsewhere: list[bytes] = []
 
     async def use() -> None:
         async with Client(addresses(nodes), timeout_s=DEADLINE_S) as client:
@@ -66,12 +69,14 @@ def test_it_asks_the_coordinator_itself(start_nodes: Any) -> None:
                 assert found.context == contexts[key]
                 await client.delete(key, found.context)
                 assert (await client.get(key)).values == ()
+            homes = nodes[0].config["n"]
+            elsewhere.extend(key for key in KEYS if nodes[0].node_id not in client.ring.preference_list(key)[:homes])
 
     asyncio.run(use())
     assert forwarded(nodes) == 0
     for key in KEYS:
         nodes[0].key_value.Put(key_value_pb2.PutRequest(key=key, value=b"v"), timeout=DEADLINE_S)
-    assert forwarded(nodes) > len(KEYS) / 2
+    assert 0 < len(elsewhere) <= forwarded(nodes)
 
 
 def test_while_nodes_are_down_the_next_ones_are_asked(start_nodes: Any) -> None:
@@ -305,3 +310,80 @@ def test_a_client_of_no_nodes_makes_no_sense() -> None:
     """It says what to give it."""
     with pytest.raises(ValueError, match="give the address of one node at least"):
         Client({})
+
+
+@asynccontextmanager
+async def silent_nodes(count: int) -> AsyncIterator[dict[str, str]]:
+    """Addresses where somebody takes connections and never says a word, by node id from s01 on."""
+    async with AsyncExitStack() as stack:
+        places = {}
+        for number in range(1, count + 1):
+            listening = stack.enter_context(socket.create_server((ports.HOST, 0)))
+            places[f"s{number:02}"] = f"{ports.HOST}:{listening.getsockname()[1]}"
+        yield places
+
+
+def test_the_time_for_a_request_is_for_all_that_it_does() -> None:
+    """However many nodes there are to which no connection comes about; and what was never sent is told as that."""
+
+    async def use() -> None:
+        async with silent_nodes(8) as places:
+            client = Client(places, timeout_s=0.7)
+            connecting = 0
+
+            async def connect(node: Any, *within_s: float) -> bool:
+                nonlocal connecting
+                connecting += 1
+                return await was(node, *within_s)
+
+            was = client_module._Node.connect
+            with pytest.MonkeyPatch.context() as patched:
+                patched.setattr(client_module._Node, "connect", connect)
+                for ask in (lambda: client.put(b"key", b"v"), lambda: client.get(b"key")):
+                    connecting = 0
+                    with pytest.raises(UnreachableError) as failed:
+                        await ask()
+                    assert 0 < connecting < len(places), "it has not tried them all, as there was no time"
+                    in_vain, _, untried = str(failed.value).partition("; time was over before ")
+                    assert in_vain.startswith("Within 0.7 s there was no connection to s0")
+                    assert (in_vain.count("s0"), untried.count("s0")) == (connecting, len(places) - connecting)
+            await client.close()
+
+    asyncio.run(use())
+
+
+def test_a_connection_that_comes_too_late_is_not_written_to() -> None:
+    """A deadline that is over before the write is sent would make an unsent write one in doubt."""
+
+    async def use() -> None:
+        async with bad_nodes(1, OK) as bad:
+            client = Client({"n1": bad[0].address}, timeout_s=0.2)
+
+            async def connect(_node: Any, within_s: float = 0.2) -> bool:
+                await asyncio.sleep(within_s)
+                return True
+
+            with pytest.MonkeyPatch.context() as patched:
+                patched.setattr(client_module._Node, "is_connected", False)
+                patched.setattr(client_module._Node, "connect", connect)
+                for ask in (lambda: client.put(b"key", b"v"), lambda: client.get(b"key")):
+                    with pytest.raises(UnreachableError):
+                        await ask()
+            await client.close()
+            assert (bad[0].writes, bad[0].reads) == (0, 0)
+
+    asyncio.run(use())
+
+
+def test_a_client_that_is_closed_says_so() -> None:
+    """It is a mistake of its user and no trouble of the network."""
+
+    async def use() -> None:
+        async with bad_nodes(1, OK) as bad:
+            async with Client({"n1": bad[0].address}) as client:
+                await client.put(b"key", b"v")
+            for ask in (lambda: client.put(b"key", b"v"), lambda: client.get(b"key"), client.refresh):
+                with pytest.raises(RuntimeError, match="closed"):
+                    await ask()
+
+    asyncio.run(use())

@@ -8,6 +8,7 @@ told. A crash loses what was not committed.
 
 import heapq
 import itertools
+import math
 import random
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
@@ -260,7 +261,7 @@ class Cluster:
         """Let time pass until the condition holds; False if it does not, `within` seconds later."""
         end = self.now + within
         while not condition():
-            moment = min((moment for moment in self._moments()), default=end)
+            moment = min(self._moments(), default=math.inf)
             if moment > end:
                 self.now = end
                 return False

@@ -58,12 +58,23 @@ def test_damaged_bytes_are_no_event(event: Event, data: st.DataObject) -> None:
     [
         joined(Member("")),
         joined(Member("n1", 0)),
+        joined(Member("n" * 256)),
+        joined(Member("n1", 1, "é" * 128)),
+        left("n" * 256),
+        confirmed("n1", 0, OwnerList(1, bytes(32), ("n1", "n" * 256))),
         confirmed("n1", 0, OwnerList(1, bytes(32), ("n2", "n3"))),
         confirmed("n1", 0, OwnerList(1, bytes(32), ("n1", "n1"))),
         confirmed("n1", 0, OwnerList(1, b"short", ("n1",))),
     ],
 )
 def test_an_event_that_says_nothing_sensible_is_refused(event: Event) -> None:
-    """Nobody, no weight, somebody else's partition."""
-    with pytest.raises(MalformedEvent):
+    """Nobody, no weight, a name without end, somebody else's partition; and no such name is said again."""
+    with pytest.raises(MalformedEvent) as refused:
         event.normal()
+    assert len(str(refused.value)) < 200
+
+
+def test_names_may_be_of_255_bytes() -> None:
+    """And no more."""
+    event = joined(Member("n" * 255, 1, "é" * 127))
+    assert event.normal() == event

@@ -9,12 +9,14 @@ from ringcheck_reference.core.effects import ChangeResult, Failure, GetResult, P
 from ringcheck_reference.core.events import joined
 from ringcheck_reference.core.messages import (
     Caller,
+    Cause,
     ClientGet,
     ClientJoin,
     ClientLeave,
     ClientPut,
     ClientRemove,
     Code,
+    Found,
     Gossip,
     Holding,
     PeerRequest,
@@ -22,6 +24,8 @@ from ringcheck_reference.core.messages import (
     Read,
     Refusal,
     Release,
+    Replicate,
+    Stored,
 )
 
 from .cluster import Cluster, Disk, Link, Request
@@ -97,7 +101,7 @@ def test_a_node_leaves_is_drained_and_may_be_stopped() -> None:
     """All that it held is with the owners, and when it says so nothing is lost with it."""
     cluster = started()
     change(cluster, "n3", ClientLeave("n3"))
-    assert cluster.running["n1"].core.membership().draining == ("n3",)
+    assert cluster.run_until(lambda: cluster.running["n1"].core.membership().draining == ("n3",), within=1.0)
     settle(cluster)
     assert not cluster.disks["n3"].replica
     cluster.retire("n3")
@@ -208,6 +212,25 @@ def test_an_old_owner_that_is_down_is_waited_for() -> None:
     holders(cluster)
 
 
+@pytest.mark.parametrize("cause", list(Cause))
+def test_nothing_is_taken_from_a_removed_node(cause: Cause) -> None:
+    """It was not asked whether tombstones may be forgotten, and has old hints and replicas for all that is known."""
+    cluster = started(5, partition_count=4)
+    (found,) = cluster.question("n1", Caller("n2", "somebody", 1), PeerRequest(3, Read(KEYS[0])))
+    assert isinstance(found.body, Found)
+    cluster.retire("n5")
+    change(cluster, "n1", ClientRemove("n5"))
+    settle(cluster)
+    old = PeerRequest(4, Replicate(b"old", found.body.state, cause=cause))
+    (answer,) = cluster.question("n1", Caller("n5", "somebody", 1), old)
+    assert isinstance(answer.body, Refusal)
+    assert answer.body.code == Code.FAILED_PRECONDITION
+    cluster.run_for(2.0)
+    assert not cluster.holders(b"old")
+    (answer,) = cluster.question("n1", Caller("n2", "somebody", 1), old)
+    assert isinstance(answer.body, Stored)
+
+
 def test_a_node_that_has_another_view_confirms_nothing_and_releases_nothing() -> None:
     """Release and Holding name the changes that they are about."""
     cluster = started()
@@ -241,10 +264,12 @@ def test_who_neither_owns_nor_holds_never_says_that_there_is_nothing() -> None:
 
 
 def test_gossip_that_makes_no_sense_changes_nothing() -> None:
-    """An event about nobody, or about a partition that there is not."""
+    """An event about nobody, or about a name without end."""
     cluster = Cluster(4)
     digest = cluster.running["n1"].core.ring().digest
-    join = Gossip((joined(Member("")), joined(Member("n9"))))
-    (answer,) = cluster.question("n1", Caller("n2", "somebody", 1), PeerRequest(3, join))
-    assert isinstance(answer.body, Refusal)
-    assert cluster.running["n1"].core.ring().digest == digest
+    for member in (Member(""), Member("n" * 256), Member("n8", 1, "h" * 256)):
+        join = Gossip((joined(member), joined(Member("n9"))))
+        (answer,) = cluster.question("n1", Caller("n2", "somebody", 1), PeerRequest(3, join))
+        assert isinstance(answer.body, Refusal)
+        assert answer.body.code == Code.INVALID_ARGUMENT
+        assert cluster.running["n1"].core.ring().digest == digest

@@ -93,12 +93,14 @@ def test_what_was_reaped_can_be_written_again_and_stays() -> None:
     context = put(cluster, "n1", b"value")
     delete(cluster, "n1", context)
     assert cluster.run_until(lambda: is_reaped(cluster), within=NEEDED + A_WHILE)
-    first = len(put(cluster, "n2", b"new"))
+    # A node that is no home, so that one home coordinates everything.
+    outsider = cluster.ring.fallbacks(KEY)[0]
+    first = len(put(cluster, outsider, b"new"))
     assert values(cluster, "n3") == (b"new",)
     result = cluster.ask("n1", ClientGet(KEY))
     assert isinstance(result, GetResult)
     for number in range(20):
-        result = PutResult(put(cluster, "n1", b"%d" % number, result.context))
+        result = PutResult(put(cluster, outsider, b"%d" % number, result.context))
     assert len(result.context) == first
     cluster.run_for(A_WHILE)
     assert values(cluster, "n3") == (b"19",)
@@ -219,3 +221,22 @@ def test_who_does_not_reap_agrees_to_nothing() -> None:
     question = PeerRequest(2, Reap(partition, core._desk.standing.view.changes_digest, leaves), core.ring().digest)
     (answer,) = cluster.question("n1", Caller("n2", "run", 1), question)
     assert answer.body == Reaped((0,))
+
+
+def test_nothing_is_remembered_of_keys_that_are_reaped() -> None:
+    """However many were, neither coordinator nor owners keep anything of them; they can be written again."""
+    cluster = Cluster(3, n=3, r=1, w=3, partition_count=4, tombstone_lifetime=0.5, request_timeout=1.0)
+    cluster.run_for(2.0)
+    for number in range(60):
+        key = b"k%d" % number
+        written = cluster.ask("n1", ClientPut(key, b"v"))
+        assert isinstance(written, PutResult)
+        assert isinstance(cluster.ask("n1", ClientDelete(key, written.context)), DeleteResult)
+    cluster.run_for(20.0)
+    for name, process in cluster.running.items():
+        assert not cluster.disks[name].replica
+        assert not process.core._desk.rest._parting
+        assert not process.core._clients._mint._issued
+    again = cluster.ask("n1", ClientPut(b"k1", b"again"))
+    assert isinstance(again, PutResult)
+    assert cluster.ask("n2", ClientGet(b"k1")) == GetResult((b"again",), again.context)

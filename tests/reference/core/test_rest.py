@@ -107,3 +107,16 @@ def test_what_parts_may_differ_in_that_way_and_for_a_while() -> None:
     assert not rest.is_parting(b"key", (b"whole", b"another"), 1.0)
     assert not rest.is_parting(b"other", (b"whole", None), 1.0)
     assert not rest.is_parting(b"key", (b"whole", None), 2.0)
+
+
+def test_what_has_parted_is_not_remembered_for_ever() -> None:
+    """Nobody may ever ask for a key again; the rounds of reaping take out what is over, and nothing else."""
+    rest = Rest(LIFETIME)
+    for number in range(100):
+        rest.part(b"%d" % number, (b"whole", None), until=float(number))
+    rest.part(b"0", (b"whole", None), until=100.0)
+    assert list(rest.rested(98.0)) == []
+    assert sorted(rest._parting) == [b"0", b"99"]
+    assert rest.is_parting(b"99", (b"whole", None), 98.0)
+    assert list(rest.rested(100.0)) == []
+    assert not rest._parting

@@ -1,9 +1,11 @@
 """Which dots a coordinator makes: none twice, and none that would stand alone in contexts for good."""
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ringcheck_reference.core.versions import Context, Dot
+from ringcheck_reference.core import writing
+from ringcheck_reference.core.versions import MAX_COUNTER, Context, Dot
 from ringcheck_reference.core.writing import Mint
 
 KEY = b"key"
@@ -86,3 +88,61 @@ def test_a_dot_that_nobody_was_told_is_issued_again() -> None:
     second = mint.next_dot(KEY, Context.EMPTY)
     mint.take_back(KEY, first)
     assert mint.next_dot(KEY, Context.EMPTY) == Dot(b"actor", second.counter + 1)
+
+
+@settings(deadline=None)
+@given(
+    st.lists(
+        st.tuples(
+            st.sampled_from(["write", "write", "take back", "forget"]),
+            st.sampled_from([b"a", b"b", b"c"]),
+            st.booleans(),
+            st.randoms(use_true_random=False),
+        ),
+        max_size=40,
+    ),
+    st.integers(1, 4),
+)
+def test_no_dot_of_any_key_is_made_twice_whatever_the_mint_forgets(steps: list, most: int) -> None:  # type: ignore[type-arg]
+    """Keys are forgotten one by one, and when they are too many; contexts show any part of what was ever made."""
+    made: dict[bytes, list[Dot]] = {b"a": [], b"b": [], b"c": []}
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(writing, "MAX_KEYS", most)
+        mint = Mint(b"actor")
+        for step, key, knows_all, random in steps:
+            if step == "forget":
+                mint.forget(key)
+                continue
+            some = random.sample(made[key], random.randint(0, len(made[key])))
+            seen = Context.of(some if random.random() < 0.5 else (), some)
+            mint.mend_gap(key, seen, knows_all=knows_all)
+            dot = mint.next_dot(key, seen)
+            assert dot not in made[key]
+            assert not seen.covers(dot)
+            if step == "take back":
+                mint.take_back(key, dot)
+            else:
+                made[key].append(dot)
+            assert len(mint._issued) <= most
+
+
+def test_a_key_that_is_not_forgotten_keeps_its_actor() -> None:
+    """Its context stays as short as it is, however many others are forgotten beside it."""
+    mint, seen = Mint(b"actor"), Context.EMPTY
+    for number in range(50):
+        other = b"%d" % number
+        mint.next_dot(other, Context.EMPTY)
+        seen = seen.join(chained(mint, seen, 1))
+        mint.forget(other)
+    assert seen == Context.of([Dot(b"actor", 50)])
+
+
+def test_nobody_counts_beyond_the_last_number() -> None:
+    """A context may name it for any actor that its maker has heard of."""
+    mint = Mint(b"actor")
+    first = mint.next_dot(KEY, Context.of([Dot(b"actor", MAX_COUNTER - 1)]))
+    assert first == Dot(b"actor", MAX_COUNTER)
+    second = mint.next_dot(KEY, Context.of([first]))
+    third = mint.next_dot(KEY, Context.of([first, second, Dot(second.actor, MAX_COUNTER)]))
+    assert len({first.actor, second.actor, third.actor}) == 3
+    assert (second.counter, third.counter) == (1, 1)

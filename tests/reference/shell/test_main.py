@@ -10,7 +10,10 @@ from typing import Any
 
 import pytest
 
-from ringcheck_reference.core.effects import PutReplica
+from dynamo_node.v1 import key_value_pb2
+from ringcheck_reference.core.effects import PutFact, PutReplica
+from ringcheck_reference.core.encoding import encode_state
+from ringcheck_reference.core.versions import Context, Dot, State, Version
 from ringcheck_reference.shell.schema import DATABASE_NAME
 from ringcheck_reference.shell.store import Store
 
@@ -90,6 +93,51 @@ def test_a_damaged_database_is_3(make_nodes: Any) -> None:
         database.seek(4096)
         database.write(b"\xff" * 40_000)
     node.config_path.write_text(json.dumps(node.config))
+    result = command(str(node.config_path))
+    assert result.returncode == 3
+    assert f"The database in {directory} is damaged" in only_sentence(result)
+
+
+def test_a_page_that_is_found_damaged_later_ends_the_node_with_3(make_nodes: Any) -> None:
+    """The first rows are read before it serves and the others after that: the same sentence, and the same code."""
+    (node,) = make_nodes(1)
+    directory = Path(node.config["dataDirectory"])
+    dot = Dot(b"a", 1)
+    state = encode_state(State.of([Version(dot, b"v" * 100)], Context.of([dot])))
+    store = Store(directory, lambda *_: None)
+    store.persist([PutReplica(b"key%06d" % number, state) for number in range(20_000)], lambda _: None)
+    store.close()
+    size = (directory / DATABASE_NAME).stat().st_size
+    with (directory / DATABASE_NAME).open("r+b") as database:
+        database.seek(size // 4096 * 3 // 4 * 4096)
+        database.write(b"\xff" * 4096)
+    node.start()
+    assert node.process is not None
+    assert node.process.wait(30) == 3
+    said = node.log_path.read_text()
+    assert "Traceback" not in said
+    assert said.splitlines()[-1].startswith(f"ringcheck_reference: The database in {directory} is damaged")
+
+
+def test_a_torn_row_and_a_torn_event_are_told_of_and_a_lost_mark_is_3(make_nodes: Any) -> None:
+    """A node does without what the others know, and does not run without what only it knew."""
+    (node,) = make_nodes(1)
+    directory = Path(node.config["dataDirectory"])
+    store = Store(directory, lambda *_: None)
+    store.persist([PutReplica(b"torn", b"\0"), PutFact(b"event " + b"x" * 32, b"\1\0")], lambda _: None)
+    store.close()
+    node.start()
+    node.wait_until_serving()
+    for _ in range(3):
+        assert not node.key_value.Get(key_value_pb2.GetRequest(key=b"torn"), timeout=10).values
+    assert node.end(signal.SIGTERM) == 0
+    said = node.log_path.read_text()
+    assert said.count("the key b'torn' cannot be read") == 1
+    assert said.count("a membership event cannot be read") == 1
+    assert "Traceback" not in said
+    store = Store(directory, lambda *_: None)
+    store.persist([PutFact(b"releas", b"d" * 32)], lambda _: None)
+    store.close()
     result = command(str(node.config_path))
     assert result.returncode == 3
     assert f"The database in {directory} is damaged" in only_sentence(result)

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from dynamo_node.v1 import peer_pb2
-from ringcheck_reference.shell.outbox import _FULL_BYTES, _LONGEST_QUEUE, PROTOCOL, Outbox
+from ringcheck_reference.shell.outbox import _FULL_BYTES, _LONGEST_QUEUE, _MOST_BYTES, PROTOCOL, Outbox
 from ringcheck_reference.shell.pace import Pace, Paced
 
 OLD, NEW = (peer_pb2.Hello(node_id="n2", protocol=protocol) for protocol in (1, PROTOCOL))
@@ -142,3 +142,18 @@ def test_the_bytes_are_those_of_protobuf(numbers: list[int], length: int) -> Non
         assert data == peer_pb2.ExchangeResponse(several=together).SerializeToString()
 
     asyncio.run(take())
+
+
+def test_what_nobody_reads_is_bounded_in_bytes() -> None:
+    """However few envelopes it is in; one that is longer than all that may wait goes when nothing else waits."""
+    outbox = Outbox(peer_pb2.ExchangeRequest, none, Pace())
+    outbox.open(NEW)
+    size = _MOST_BYTES // 8
+    put = [outbox.put(request(number, b"k" * size)) for number in range(20)]
+    assert put == [True] * 7 + [False] * 13
+    assert outbox.put(request(20))
+    assert [each for message in taken(outbox) for each in message] == [*range(7), 20]
+    assert outbox.put(request(21, b"k" * (_MOST_BYTES + 1)))
+    assert not outbox.put(request(22))
+    assert len(outbox.clear()) == 1
+    assert all(outbox.put(request(number, b"k" * size)) for number in range(23, 30))

@@ -316,3 +316,22 @@ def test_a_stopping_node_finishes_calls_and_takes_no_more() -> None:
         await finishing
 
     run(test)
+
+
+def test_an_effect_that_cannot_be_carried_out_does_not_take_the_others_along() -> None:
+    """What follows in the list is done, and what could not be sent counts as lost."""
+
+    async def test(world: World) -> None:
+        unsendable = Read(cast("bytes", object()))
+        writes = (PutReplica(b"k", b"s"),)
+        world.core.react = lambda _sender, message: (
+            []
+            if isinstance(message, Lost) and message.ids == (5,)
+            else [Send("n2", PeerRequest(5, unsendable)), Persist(1, writes)]
+        )
+        world.runner.lost("n2", (1,))
+        await asyncio.sleep(0)
+        assert world.log == [writes]
+        assert world.core.taken == [("n2", Lost((1,))), ("n2", Lost((5,)))]
+
+    run(test)

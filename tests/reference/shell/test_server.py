@@ -119,3 +119,22 @@ def test_health_follows_the_node() -> None:
         assert seen == [states.NOT_SERVING, states.SERVING, states.NOT_SERVING]
 
     with_server(test)
+
+
+def test_bytes_that_are_no_request_are_invalid(caplog: pytest.LogCaptureFixture) -> None:
+    """In unary calls and streams; it is the caller's mistake, and the log has nothing of it."""
+
+    async def test(_: Server, channel: grpc.aio.Channel) -> None:
+        unary: Any = channel.unary_unary("/dynamo_node.v1.KeyValue/Delete")
+        stream: Any = channel.unary_stream("/dynamo_node.v1.Inspect/ListHints")
+        with pytest.raises(grpc.aio.AioRpcError) as refused:
+            await unary(b"\xff\xff", timeout=CALL_S)
+        assert refused.value.code() == grpc.StatusCode.INVALID_ARGUMENT
+        assert await unary(b"", timeout=CALL_S) == b""
+        with pytest.raises(grpc.aio.AioRpcError) as refused:
+            async for _piece in stream(b"\xff\xff", timeout=CALL_S):
+                pass
+        assert refused.value.code() == grpc.StatusCode.INVALID_ARGUMENT
+
+    with_server(test)
+    assert caplog.text == ""

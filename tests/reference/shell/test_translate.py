@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 from dynamo_node.v1 import config_pb2, membership_pb2, peer_pb2
 from ringcheck_reference.core.config import Member
+from ringcheck_reference.core.encoding import decode_state, encode_state
 from ringcheck_reference.core.events import ChangeKind, Event, drained, joined, left, removed
 from ringcheck_reference.core.messages import (
     AnswerBody,
@@ -84,9 +85,9 @@ requests: st.SearchStrategy[RequestBody] = st.one_of(
     st.builds(Forward, names, keys, st.none() | raw, raw, st.integers(1, 2**32 - 1)),
     st.builds(RootsQuery, numbers),
     st.builds(NodesQuery, uint32, st.integers(0, 2), numbers),
-    st.builds(LeavesQuery, uint32, numbers),
+    st.builds(LeavesQuery, uint32, numbers, raw, st.booleans()),
     gossip,
-    st.builds(Release, uint32, raw),
+    st.builds(Release, uint32, raw, st.booleans()),
     st.builds(Holding, uint32, raw, leaves),
     st.builds(Reap, uint32, raw, leaves, st.booleans()),
 )
@@ -97,7 +98,7 @@ answers: st.SearchStrategy[AnswerBody] = st.one_of(
     st.builds(Outcome, st.integers(0, 16), names, raw),
     st.builds(Roots, hashes),
     st.builds(Nodes, hashes),
-    st.builds(Leaves, leaves),
+    st.builds(Leaves, leaves, st.booleans()),
     gossip,
     st.builds(Released, uint32, leaves),
     st.builds(Held, numbers),
@@ -229,3 +230,21 @@ def test_malformed_answers_are_untranslatable(response: peer_pb2.ExchangeRespons
     """An answer that makes no sense is never taken for one."""
     with pytest.raises(translate.UntranslatableError):
         translate.answer_from_wire(response)
+
+
+@pytest.mark.parametrize("place", ["vector", "loose"])
+def test_an_actor_for_which_the_bytes_of_a_dot_have_no_room_is_refused(place: str) -> None:
+    """The longest name that there is room for is taken, and written and read again."""
+    for length, is_fine in ((2**16 - 1, True), (2**16, False)):
+        dot = peer_pb2.Dot(actor=b"x" * length, counter=1)
+        loose = peer_pb2.Dot(actor=b"x" * length, counter=3)
+        context = peer_pb2.CausalContext(**{place: [dot if place == "vector" else loose]})
+        state = peer_pb2.State(context=context)
+        request = peer_pb2.ExchangeRequest(request_id=1, replicate=peer_pb2.Replicate(key=b"k", state=state))
+        if is_fine:
+            body = translate.request_from_wire(request).body
+            assert isinstance(body, Replicate)
+            assert decode_state(encode_state(body.state)) == body.state
+        else:
+            with pytest.raises(translate.UntranslatableError, match="65535"):
+                translate.request_from_wire(request)

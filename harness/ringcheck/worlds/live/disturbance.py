@@ -142,7 +142,7 @@ class Disturbance:
 
     def _tell_log(self, node: Node) -> None:
         if text := node.new_log_lines():
-            self._chronicle.write(Note(time=self._chronicle.now(), text=text, node=node.id))
+            self._chronicle.write(Note(time=self._chronicle.now(), text=text, node=node.id, log=True))
 
 
 def _nodes_cut_from_clients(fault: NetworkFault) -> tuple[str, ...]:

@@ -44,6 +44,7 @@ from ringcheck.worlds.live.disturbance import Disturbance
 from ringcheck.worlds.live.lookout import Lookout
 from ringcheck.worlds.live.operator import Operator
 from ringcheck.worlds.live.settling import Settling
+from ringcheck.worlds.live.starvation import watch
 from ringcheck.worlds.live.traffic import Traffic
 from ringcheck.worlds.live.understudy import Understudies
 from ringcheck.worlds.roster import Roster
@@ -91,6 +92,7 @@ class Execution:
             self._chronicle.write(Note(time=self._chronicle.now(), text=NO_PEERS))
             self.left_quiet = True
             return self._chronicle.close()
+        watching = asyncio.create_task(watch(self._chronicle), name="watch for starvation")
         try:
             self._lookout.record(await self._lookout.take("start"))
             for step in self._schedule.steps:
@@ -102,6 +104,8 @@ class Execution:
             reason = str(error) or "An answer that takes milliseconds did not come within seconds."
             self._chronicle.write(Broke(time=self._chronicle.now(), reason=reason))
         finally:
+            watching.cancel()
+            await asyncio.gather(watching, return_exceptions=True)
             await self._traffic.cancel()
             await self._operator.cancel()
             await self._understudies.close()

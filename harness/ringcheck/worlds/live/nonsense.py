@@ -127,6 +127,10 @@ def _absurd(chance: random.Random, facts: Facts) -> Iterator[peer_pb2.ExchangeRe
         )
     for partition, buckets in ((LARGEST, [0]), (some, [4_096, LARGEST]), (some, [7] * 1_000)):
         yield peer_pb2.ExchangeRequest(leaves_query=peer_pb2.LeavesQuery(partition=partition, buckets=buckets))
+        after = chance.randbytes(facts.long)
+        yield peer_pb2.ExchangeRequest(
+            leaves_query=peer_pb2.LeavesQuery(partition=partition, buckets=buckets, after=after, in_pieces=True)
+        )
 
 
 def _changes(chance: random.Random, facts: Facts) -> Iterator[peer_pb2.ExchangeRequest]:
