@@ -161,7 +161,8 @@ def echo(draw: Draw, draft: Draft) -> None:
     together, apart = order[: quorum - 1], order[quorum - 1 :]
     split = draft.inject(Split(how=pick(draw, SILENT), left=together, right=apart))
     draft.inject(MessageFault(action="repeat", answers=True, delay_ms=LATE_MS[0]))
-    draft.pause(pick(draw, (0.1, 0.1, TRUSTED)))
+    if waited := pick(draw, (0.0, 0.1, TRUSTED)):
+        draft.pause(waited)
     for key in MANY_KEYS:
         operate(draw, draft, together, wait=False, key=key, kind=pick(draw, ("get", "put")), quorum=quorum)
     draft.wait()

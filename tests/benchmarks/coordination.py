@@ -2,10 +2,10 @@
 
     python -m tests.benchmarks.coordination [--seconds S] [--rounds N] [--in-flight N]
 
-Five real nodes with N=3 and R=W=2. Server-driven, a client asks any node, as a load balancer would have it, which hands
-a write on to its coordinator. Client-driven, it is `ringcheck_reference.client`, which knows the ring and asks the
-coordinator itself. Both use that client's channels, and put and get by turns; a Put carries the context that the Get
-before has found, so that a key has one sibling.
+Five real nodes with N=3 and R=W=2. Server-driven, a client asks any node, as a load balancer would have it, which
+hands a write on unless it is a home of the key. Client-driven, it is `ringcheck_reference.client`, which knows the ring
+and asks the coordinator itself. Both use that client's channels, and put and get by turns; a Put carries the context
+that the Get before has found, so that a key has one sibling.
 
 The two take turns, slice by slice, since whatever else runs on the machine is felt by both; slices of a kind are one
 sample. Ratios hold, milliseconds do not travel.

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable
 
+from ringcheck_reference.core.conversation import Conversation
 from ringcheck_reference.core.desk import Desk
 from ringcheck_reference.core.messages import AnswerBody, Code, Found, NodeId, Outcome, PeerAnswer, Stored
 from ringcheck_reference.core.quorum import Copy, Quorum
@@ -84,13 +85,13 @@ def stand_ins_for_one_home() -> None:
     replace(Quorum, "_size", size)
 
 
-def hear_repetitions() -> None:
-    """Who asked hears every repetition of an answer, as long as he listens."""
+def hear_repetitions(listener: type[Conversation]) -> None:
+    """Who asked hears every repetition of an answer, as long as he listens; nobody but these is up to that."""
 
     def deliver(desk: Desk, sender: NodeId, answer: PeerAnswer) -> None:
         asked = desk._asked.get(answer.id)
         honest_deliver(desk, sender, answer)
-        if asked is not None and asked[0] == sender and isinstance(answer.body, Stored | Found):
+        if asked is not None and asked[0] == sender and isinstance(asked[1], listener):
             desk._asked[answer.id] = asked
 
     honest_deliver = replace(Desk, "deliver", deliver)
@@ -99,7 +100,7 @@ def hear_repetitions() -> None:
 @bug("H2", "a repeated acknowledgement counts twice", "AVL-03")
 def acknowledgements_repeat() -> None:
     """The quorum counts answers instead of nodes."""
-    hear_repetitions()
+    hear_repetitions(Writing)
 
     def on_answer(writing: Writing, request: int, sender: NodeId, body: AnswerBody) -> None:
         if request in writing._requests:
@@ -114,7 +115,7 @@ def acknowledgements_repeat() -> None:
 @bug("H3", "a repeated reply to a Get counts twice", "AVL-05")
 def replies_repeat() -> None:
     """Replies are counted instead of the nodes that gave them."""
-    hear_repetitions()
+    hear_repetitions(Reading)
 
     def on_answer(reading: Reading, request: int, sender: NodeId, body: AnswerBody) -> None:
         if request in reading._pending:
