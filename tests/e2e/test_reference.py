@@ -38,4 +38,4 @@ def test_plain_pytest_runs_the_properties(program: "Program") -> None:
     )  # fmt: skip
     assert done.returncode == 0, done.stdout + done.stderr
     assert "2 passed" in done.stdout
-    assert len(list((program.folder / "ringcheck-results" / "histories").iterdir())) == 2
+    assert len(list((program.folder / "ringcheck-results" / "latest" / "histories").iterdir())) == 2
