@@ -12,7 +12,10 @@ ANSWERS = frozenset({"AVL-01", "AVL-02", "MEM-03"})
 TOO_MUCH = 0.25
 """Where this part of the time to converge in was taken away, a cluster need not have converged in it."""
 
-TOO_BUSY = "something else kept the machine too busy to tell why {}; run it again on a quieter machine"
+TOO_BUSY = (
+    "other work, or other workers of this run, kept the machine too busy to tell why {}; "
+    "run it again on a quieter machine, or with -n 1"
+)
 
 
 def lenient(run: Run, statement: Statement) -> Statement:
