@@ -41,11 +41,16 @@ def _listed(folder: Path) -> list[Path]:
 
 
 def since(before: Mapping[int, Turns], after: Mapping[int, Turns]) -> Turns:
-    """The sum of the turns of all threads between two looks; what ended between them is not known."""
+    """Between two looks, how long all threads ran together, and how long the one waited that waited longest.
+
+    Many threads that wait for a little while delay nobody as one does that waits for long. What ended meanwhile is not
+    known.
+    """
     nothing = Turns(0.0, 0.0)
     pairs = [(before.get(thread, nothing), now) for thread, now in after.items()]
     return Turns(
-        sum(now.ran_s - then.ran_s for then, now in pairs), sum(now.waited_s - then.waited_s for then, now in pairs)
+        sum(now.ran_s - then.ran_s for then, now in pairs),
+        max((now.waited_s - then.waited_s for then, now in pairs), default=0.0),
     )
 
 

@@ -14,13 +14,13 @@ import pytest
 from ringcheck import history as happened
 from ringcheck.errors import RingcheckError, TargetError
 from ringcheck.events import EventLog, Progress, ScheduleBegan, ScheduleEnded, TargetBroke, now
-from ringcheck.exploring.captivity import captivity
 from ringcheck.judging import explain, judge
 from ringcheck.judging.verdict import Breach, Judgement
 from ringcheck.plugin import GIVEN_UP
 from ringcheck.reports.stories import commands
 from ringcheck.requirements import all_requirements
 from ringcheck.schedule import Schedule
+from ringcheck.simulation.captivity import captivity
 from ringcheck.simulation.loading import REFERENCE
 from ringcheck.target import Target
 from ringcheck.worlds import World

@@ -341,10 +341,10 @@ class Diverged(msgspec.Struct, frozen=True, kw_only=True, tag_field="event", tag
 
 
 class Starved(msgspec.Struct, frozen=True, kw_only=True, tag_field="event", tag="starved"):
-    """From `began` to `time` the machine was busy with something else than the run.
+    """From `began` to `time` the machine was too busy with others than what carries the schedule out.
 
-    waited_s  how long the threads of the run (nodes, proxies, the harness) could have run and waited for a core, in all
-    ran_s     how long they were on a core, in all
+    waited_s  how long that one of its threads (nodes, proxies, the harness) waited for a core that waited longest
+    ran_s     how long all of them were on a core together
     """
 
     time: float

@@ -69,6 +69,13 @@ class StartCommand(click.Command):
             formatter.write_dl([(each.name or "", _about(each)) for each in SUBCOMMANDS])
 
 
+@contextlib.contextmanager
+def _interrupt_is_its_end() -> Iterator[None]:
+    """Also one that comes before the command minds its signals itself."""
+    with contextlib.suppress(KeyboardInterrupt):
+        yield
+
+
 def _about(command: click.Command) -> str:
     """The first paragraph of its help."""
     return " ".join((command.help or "").partition("\n\n")[0].split())
@@ -100,6 +107,7 @@ def _about(command: click.Command) -> str:
     "--metrics/--no-metrics", default=True, show_default=True, help="Tell each node an address to serve metrics at."
 )
 @click.argument("target", nargs=-1, type=click.UNPROCESSED, metavar="[-- COMMAND … {config}]")
+@_interrupt_is_its_end()
 def start(
     nodes: int,
     spares: int,
@@ -117,19 +125,6 @@ def start(
     The commands below talk to a cluster that runs, this one or any other of the contract: they find its nodes by
     --node, by the variable RINGCHECK_NODE, or by the file that a cluster of `ringcheck cluster` keeps in its folder.
     """
-    with contextlib.suppress(KeyboardInterrupt):  # from before it minds its signals itself; it is its end as well
-        _start(nodes, spares, base_port, toxiproxy, file, metrics, target)
-
-
-def _start(
-    nodes: int,
-    spares: int,
-    base_port: int | None,
-    toxiproxy: str | None,
-    file: Path | None,
-    metrics: bool,
-    target: tuple[str, ...],
-) -> None:
     try:
         server = find_server(toxiproxy)
     except ToxiproxyError as error:

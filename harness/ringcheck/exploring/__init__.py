@@ -2,7 +2,7 @@
 
 options      what a user asks
 trial        one seed: drawn, carried out, judged; hermetic keeps its schedule the same in every process
-patience     an end to a schedule that never ends; captivity, none to the process that tries it
+patience     an end to a schedule that never ends
 executor     who tries seeds: the protocol, and this process as the simplest
 pool         worker processes; worker is their other end
 seeds        which seeds are next, which are under way; versions, what decides which schedule each is

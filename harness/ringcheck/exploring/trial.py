@@ -10,13 +10,13 @@ from typing import Protocol, runtime_checkable
 import msgspec
 
 from ringcheck.errors import TargetError, UsageError
-from ringcheck.exploring.captivity import captivity
 from ringcheck.exploring.hermetic import forget_local_constants
 from ringcheck.exploring.patience import patience
 from ringcheck.history import History
 from ringcheck.judging import judge
 from ringcheck.judging.verdict import Breach, Judgement
 from ringcheck.schedule import Schedule
+from ringcheck.simulation.captivity import captivity
 from ringcheck.simulation.core import Kit
 from ringcheck.simulation.loading import load
 from ringcheck.worlds.simulated import SimulatedWorld

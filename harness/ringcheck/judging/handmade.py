@@ -170,7 +170,7 @@ class Handmade:
         )
 
     def starve(self, seconds: float = 0.25, *, waited_s: float = 1.0) -> None:
-        """In the last seconds others kept the machine busy: the threads of the run waited for `waited_s` in all."""
+        """In the last seconds others kept the machine busy: a thread of the run waited for `waited_s`."""
         self._tell(Starved(time=self.now, began=self.now - seconds, waited_s=waited_s, ran_s=0.01))
 
     def kill(self, *nodes: str, proof: str = "gone", by_us: bool = True) -> None:

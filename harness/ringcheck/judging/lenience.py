@@ -29,7 +29,7 @@ def lenient(run: Run, statement: Statement) -> Statement:
 
 
 def _answered_late(run: Run, breach: Breach) -> bool:
-    """Whether it is about time, and the nodes were kept waiting for as long as the shortest of their time-outs.
+    """Whether it is about time, and somebody was kept waiting for as long as the shortest time-out of the nodes.
 
     While they answered, that is, or before, while they found out who is there.
     """

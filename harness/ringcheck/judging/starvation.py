@@ -11,7 +11,7 @@ from ringcheck.history import Event, Starved
 
 
 class Starvation:
-    """When the threads of a run had to wait for cores that others had, and for how long. Times are seconds."""
+    """When threads of a run had to wait for cores that others had, and for how long. Times are seconds."""
 
     def __init__(self, events: Iterable[Event]) -> None:
         # One watch writes them one after another, so they are in order and do not overlap.
@@ -25,7 +25,7 @@ class Starvation:
         return sum(each.time - each.began for each in self._stretches)
 
     def waited_s(self, start: float, stop: float) -> float:
-        """How long they waited, in all, in the stretches that `start` to `stop` touches."""
+        """How long one of them waited at the most, in the stretches that `start` to `stop` touches together."""
         return sum(each.waited_s for each in self._touching(start, stop))
 
     def share(self, start: float, stop: float) -> float:

@@ -2,6 +2,7 @@
 
     core       the protocol by which a node's core is simulated: bring your own
     loading    finds cores and other parts by a name given as text
+    captivity  keeps a core from ending the process that tries it
     clock      the scheduler: a heap of moments, and the clocks of nodes
     chance     where all random numbers come from
     network    links, what travels on them, and their faults

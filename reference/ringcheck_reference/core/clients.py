@@ -133,12 +133,7 @@ class Clients:
         except InvalidRequest as error:
             finish(Outcome(Code.INVALID_ARGUMENT, str(error)))
             return
-        writing = Writing(self._desk, self._mint, write.key, write.value, context, write.w, finish)
-        try:
-            writing.start()
-        except Exception:
-            writing.on_mistake()
-            raise
+        Writing(self._desk, self._mint, write.key, write.value, context, write.w, finish).begin()
 
     def _checked(self, key: bytes, value: bytes | None, context: bytes) -> Context:
         """The decoded context of a write that may be carried out."""

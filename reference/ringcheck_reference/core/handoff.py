@@ -85,5 +85,5 @@ class HandoffRound(Conversation):
                 continue
             if running is None or running.closed:
                 self._running[target] = Handoff(desk, target)
-                self._running[target].start()
+                self._running[target].begin()
         desk.wake(self, desk.now + desk.config.handoff_interval)

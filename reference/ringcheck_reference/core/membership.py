@@ -37,6 +37,8 @@ class _News:
 class Membership(Conversation):
     """Takes events in, adopts views, and gossips with whoever has another one."""
 
+    lasts = True
+
     def __init__(self, desk: Desk) -> None:
         self._desk = desk
         self._waiting: list[_News] = []
@@ -70,8 +72,7 @@ class Membership(Conversation):
         self._under_way = None
         if durable:
             self._adopt(view)
-        for news in batch:
-            news.learnt(durable)
+        self._tell(batch, durable=durable)
         if self._under_way is None:
             self._go_on()
 
@@ -91,7 +92,7 @@ class Membership(Conversation):
         running = self._gossiping.get(node)
         if node in desk.peers and self._said.get(node) != said and (running is None or running.closed):
             self._gossiping[node] = Gossiping(desk, node, self.learn_from, lambda: self._end(node, said))
-            self._gossiping[node].start()
+            self._gossiping[node].begin()
 
     def learn_from(self, events: Iterable[Event], learnt: Learnt) -> None:
         """As `learn`, of what somebody else says; raises MalformedEvent, and takes in nothing, if it makes no sense."""
@@ -126,8 +127,7 @@ class Membership(Conversation):
             batch = [news for news in waiting if news.changes_digest in (b"", in_force)]
             stale = [news for news in waiting if news.changes_digest not in (b"", in_force)]
             self._persist(batch)
-            for news in stale:
-                news.learnt(False)
+            self._tell(stale, durable=False)
 
     def _persist(self, batch: list[_News]) -> None:
         before = self._desk.standing.view
@@ -139,12 +139,22 @@ class Membership(Conversation):
             self._under_way = (view, batch)
             self._desk.persist_facts(tuple(writes), self)
         else:
-            for news in batch:
-                news.learnt(True)
+            self._tell(batch, durable=True)
+
+    def _tell(self, batch: list[_News], *, durable: bool) -> None:
+        """A mistake of one of those who wait is no reason not to tell the others, or not to go on."""
+        for news in batch:
+            try:
+                news.learnt(durable)
+            except Exception as error:
+                self._desk.mistaken(error)
 
     def _adopt(self, view: View) -> None:
         if view is self._desk.standing.view:
             return
         self._desk.adopt(view)
         for watcher in self.watchers:
-            watcher.on_view()
+            try:
+                watcher.on_view()
+            except Exception as error:
+                self._desk.mistaken(error, watcher)

@@ -175,7 +175,7 @@ class ReapingRound(Conversation):
         for partition, some in leaves.items():
             if some:
                 self._running[partition] = Reaping(desk, self._membership, partition, tuple(some))
-                self._running[partition].start()
+                self._running[partition].begin()
 
 
 def concerned(desk: Desk) -> list[NodeId]:

@@ -12,6 +12,8 @@ _FIRST_S: Final = 0.1
 class Retrying(Conversation):
     """Calls `again` after a failure, each time twice as long after it. What succeeds, or is new, begins anew."""
 
+    lasts = True
+
     def __init__(self, desk: Desk, again: Callable[[], None]) -> None:
         self._desk = desk
         self._again = again

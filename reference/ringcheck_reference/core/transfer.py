@@ -144,7 +144,7 @@ class Transfer(Conversation):
             if not succeeded:
                 self._end(whole=False)
             elif waiting:
-                step(self._desk, waiting.popleft(), self.partition, go_on).start()
+                step(self._desk, waiting.popleft(), self.partition, go_on).begin()
             else:
                 then()
 
@@ -205,6 +205,14 @@ class Confirming(Conversation):
     def on_time(self) -> None:
         """Make it known, unless the members have changed meanwhile."""
         ready, self._ready = self._ready, []
+        try:
+            self._publish(ready)
+        except Exception:
+            self._ready[:0] = ready
+            self._desk.wake(self, self._desk.now + _GATHERING_S)
+            raise
+
+    def _publish(self, ready: Sequence[Transfer]) -> None:
         current = [transfer for transfer in ready if transfer.is_current]
         for transfer in ready:
             if not transfer.is_current:
@@ -325,13 +333,15 @@ class TransferRound(Conversation):
         if self._is_going_on or standing.is_removed or not self._desk.replica.is_read:
             return
         self._is_going_on = True
-        for placed in standing.unsettled():
-            number = placed.partition
-            busy = number in self._running or number in self._unpublished or number in self._failed
-            if len(self._running) < MAX_PARTITIONS and not busy and standing.takes(number):
-                self._running.add(number)
-                Transfer(self._desk, number, self._ended).start()
-        self._is_going_on = False
+        try:
+            for placed in standing.unsettled():
+                number = placed.partition
+                busy = number in self._running or number in self._unpublished or number in self._failed
+                if len(self._running) < MAX_PARTITIONS and not busy and standing.takes(number):
+                    self._running.add(number)
+                    Transfer(self._desk, number, self._ended).begin()
+        finally:
+            self._is_going_on = False
 
     def _ended(self, transfer: Transfer, whole: bool) -> None:
         """The next one can begin; what has failed would fail again. One that has nobody to ask ends as it starts."""

@@ -31,7 +31,7 @@ for _ in range(4):
 
 
 def test_waiting_while_others_run_is_starvation() -> None:
-    """From half of the time on, all threads together."""
+    """From half of the time on, for a thread."""
     assert starved_s(Turns(0.05, WAITED * SAMPLE_S), SAMPLE_S, CORES) == WAITED * SAMPLE_S
     assert starved_s(Turns(0.05, WAITED * SAMPLE_S * 0.9), SAMPLE_S, CORES) is None
 

@@ -1,13 +1,25 @@
 """When the core itself errs: it comes out, once, and costs whoever asked and nobody else."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import pytest
 
+from ringcheck_reference.core.config import Member
 from ringcheck_reference.core.effects import Failure, GetResult, PutResult
 from ringcheck_reference.core.encoding import encode_context
-from ringcheck_reference.core.messages import Caller, ClientGet, ClientPut, Code, Forward, PeerRequest, Read, Refusal
+from ringcheck_reference.core.messages import (
+    Caller,
+    ClientGet,
+    ClientJoin,
+    ClientPut,
+    Code,
+    Forward,
+    PeerRequest,
+    Read,
+    Refusal,
+)
+from ringcheck_reference.core.retrying import Retrying
 from ringcheck_reference.core.versions import MAX_COUNTER, Context, Dot
 
 from .cluster import Cluster
@@ -152,3 +164,75 @@ def test_a_round_that_fails_has_its_next_turn_all_the_same(monkeypatch: pytest.M
     assert mistakes >= 6
     cluster.start("n3")
     cluster.settle()
+
+
+@pytest.mark.parametrize(
+    "place",
+    [
+        "transfer.Transfer.start",
+        "transfer.Copying.start",
+        "transfer.Relieving.start",
+        "transfer.Transfer.confirmation",
+        "dropping.Dropping.start",
+        "gossip.Gossiping.start",
+    ],
+)
+def test_what_could_not_be_begun_is_begun_later(monkeypatch: pytest.MonkeyPatch, place: str) -> None:
+    """A mistake at the beginning of one step of a change leaves nothing behind that keeps it from being tried again."""
+    cluster = Cluster(4, n=3, r=2, w=2, partition_count=8)
+    cluster.run_for(0.5)
+    for number in range(20):
+        cluster.ask("n1", ClientPut(b"k%d" % number, b"v", w=3))
+    cluster.add("n5")
+    mistakes = carry_on(cluster, lambda: cluster.call("n1", ClientJoin(Member("n5"))), 0.0)
+
+    def fail(*_args: object) -> None:
+        raise OSError("not now")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(f"ringcheck_reference.core.{place}", fail, raising=False)
+        mistakes += carry_on(cluster, lambda: None, 3.0)
+    assert mistakes > 0
+
+    def is_settled() -> bool:
+        cores = [process.core for process in cluster.running.values()]
+        moving = any(core.membership().moving for core in cores)
+        return not moving and len({core.ring().digest for core in cores}) == 1
+
+    assert cluster.run_until(is_settled, within=10.0)
+    assert "n5" in {member.id for member in cluster.running["n1"].core.ring().members}
+
+
+def carry_on(cluster: Cluster, act: Callable[[], object], seconds: float) -> int:
+    """Act, and let time pass, whatever comes out of cores meanwhile; how often something did."""
+    mistakes, end = 0, cluster.now + seconds
+    try:
+        act()
+    except OSError:
+        mistakes += 1
+    while cluster.now < end:
+        try:
+            cluster.run_for(end - cluster.now)
+        except OSError:
+            mistakes += 1
+    return mistakes
+
+
+def test_a_mistake_is_not_the_last_try() -> None:
+    """What is tried again after a failure may be a mistake, too; the failure after that still counts."""
+    cluster = Cluster(1, n=1, r=1, w=1)
+    tried = []
+
+    def again() -> None:
+        tried.append(cluster.now)
+        if len(tried) == 1:
+            raise OSError("not now")
+
+    retrying = Retrying(cluster.running["n1"].core._desk, again)
+    retrying.failed()
+    assert carry_on(cluster, lambda: None, 2.0) == 1
+    tried_before = len(tried)
+    retrying.renew()
+    retrying.failed()
+    assert carry_on(cluster, lambda: None, 2.0) == 0
+    assert len(tried) > tried_before

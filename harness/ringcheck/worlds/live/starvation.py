@@ -10,9 +10,9 @@ from ringcheck_chaos.cores import Turns, available, since, turns
 
 SAMPLE_S = 0.25
 WAITED = 0.5
-"""The machine is too busy when the threads of a run wait for cores for this part of the time, in all, …"""
+"""The machine is too busy when a thread of a run waits for a core for this part of the time, …"""
 OWN = 0.75
-"""… unless they have this part of all cores themselves: then what is too much is their own work."""
+"""… unless all of them have this part of all cores themselves: then what is too much is their own work."""
 
 
 async def watch(chronicle: Chronicle) -> None:
@@ -35,7 +35,7 @@ async def watch(chronicle: Chronicle) -> None:
 
 
 def starved_s(spent: Turns, lasted_s: float, cores: int) -> float | None:
-    """For how long, in all, a run was kept waiting by others in `lasted_s` seconds; None when that is no matter.
+    """For how long others kept a thread of a run waiting in `lasted_s` seconds; None when that is no matter.
 
     Where the system does not count, that this very loop woke up late tells as much.
     """

@@ -9,8 +9,8 @@ import pytest
 from tests.harness.exploring import parts
 
 from ringcheck.errors import UsageError
-from ringcheck.exploring.captivity import EndedProcessError, captivity
 from ringcheck.exploring.trial import Trials
+from ringcheck.simulation.captivity import EndedProcessError, captivity
 
 
 def test_exiting_raises_while_it_lasts() -> None:
@@ -23,7 +23,7 @@ def test_exiting_raises_while_it_lasts() -> None:
 
 FORK = """
 import os
-from ringcheck.exploring.captivity import captivity
+from ringcheck.simulation.captivity import captivity
 with captivity():
     child = os.fork()
     if not child:
