@@ -250,8 +250,8 @@ async def measure(
     type=click.Path(exists=True, file_okay=False, path_type=Path),
     help="Where the nodes keep their data while it lasts; else where temporary files go.",
 )
-@click.option("--rounds", default=5, show_default=True, help="How many slices of each are measured.")
-@click.option("--seconds", default=1.5, show_default=True, help="How long a slice is.")
+@click.option("--rounds", default=15, show_default=True, help="How many slices of each are measured.")
+@click.option("--seconds", default=1.0, show_default=True, help="How long a slice is.")
 @click.option(
     "--command", default=REFERENCE, show_default=True, help="Starts a node; its configuration's path follows."
 )

@@ -56,19 +56,21 @@ class Context:
     @classmethod
     def of(cls, vector: Iterable[Dot] = (), loose: Iterable[Dot] = ()) -> Self:
         """The canonical context of these dots, in any order, with repetitions, zeroes and gaps."""
-        tops: dict[bytes, int] = {}
-        for actor, counter in vector:
-            if counter > tops.get(actor, 0):
-                tops[actor] = counter
+        tops: dict[bytes, Dot] = {}
+        for dot in vector:
+            actor, counter = dot
+            if counter > (tops[actor].counter if actor in tops else 0):
+                tops[actor] = dot
         # Ascending, so that a run of loose dots is taken into the vector one after another.
         apart = []
         for dot in sorted(set(loose)):
-            top = tops.get(dot.actor, 0)
-            if dot.counter == top + 1:
-                tops[dot.actor] = dot.counter
-            elif dot.counter > top:
+            actor, counter = dot
+            top = tops[actor].counter if actor in tops else 0
+            if counter == top + 1:
+                tops[actor] = dot
+            elif counter > top:
                 apart.append(dot)
-        return cls(tuple(sorted(Dot(*item) for item in tops.items())), tuple(apart))
+        return cls(tuple(sorted(tops.values())), tuple(apart))
 
     def covers(self, dot: Dot) -> bool:
         """Whether `dot` is in the set."""
@@ -139,14 +141,15 @@ class State:
         for version in ordered:
             if not context.covers(version.dot):
                 raise MalformedState(f"version {version.dot} is not in its state's context")
-        if len({version.dot for version in ordered}) < len(ordered):
+        if len(ordered) > 1 and len({version.dot for version in ordered}) < len(ordered):
             raise MalformedState("two versions of one state share a dot")
-        if any(dot.counter > MAX_COUNTER for dot in context.vector + context.loose):
-            raise MalformedState(f"a counter of the context is beyond {MAX_COUNTER}")
-        if not all(dot.actor for dot in context.vector + context.loose):
-            raise MalformedState("an actor of the context has no name")
-        if any(len(dot.actor) > MAX_ACTOR_BYTES for dot in context.vector + context.loose):
-            raise MalformedState(f"an actor of the context has a name of more than {MAX_ACTOR_BYTES} bytes")
+        for actor, counter in context.vector + context.loose:
+            if counter > MAX_COUNTER:
+                raise MalformedState(f"a counter of the context is beyond {MAX_COUNTER}")
+            if not actor:
+                raise MalformedState("an actor of the context has no name")
+            if len(actor) > MAX_ACTOR_BYTES:
+                raise MalformedState(f"an actor of the context has a name of more than {MAX_ACTOR_BYTES} bytes")
         return cls(ordered, context)
 
     def merge(self, other: Self) -> Self:

@@ -32,6 +32,9 @@ class InboundListener(Protocol):
     def asked(self, caller: Caller, request: peer_pb2.ExchangeRequest) -> None:
         """A peer asks; the answer goes to `Inbound.answer` with the same caller and request id."""
 
+    def took_in(self) -> None:
+        """All that has come in one message has been told."""
+
 
 class _Stream:
     """One open stream, its answers waiting to be written. A peer that does not read loses what is too much."""
@@ -107,6 +110,7 @@ class Inbound:
                     self._try(stream, each)
             else:
                 self._try(stream, request)
+            self._listener.took_in()
 
     def _try(self, stream: _Stream, request: peer_pb2.ExchangeRequest) -> None:
         try:

@@ -9,8 +9,9 @@ commits gather too. While few are, nothing waits.
 import asyncio
 from typing import Final, Protocol
 
-MANY: Final = 8
-"""From so many requests on, asked and to be answered on all streams of the node, it keeps to the beat."""
+MANY: Final = 6
+"""From so many requests on, asked and to be answered on all streams of the node, it keeps to the beat: with N=3 a
+coordinator asks two for each write. A node that answers quickly has few under way, however much it is asked."""
 BEAT_S: Final = 0.006
 """No sooner than so long after one beat comes the next."""
 

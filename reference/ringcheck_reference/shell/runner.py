@@ -85,6 +85,8 @@ class Runner:
         self._busy = False
         self._timer: asyncio.TimerHandle | None = None
         self._to_persist: list[Writing] = []
+        self._hands_over = False
+        """Whether the end of this turn of the loop hands what is to be persisted to the store."""
         self._calls: dict[CallId, asyncio.Future[Result]] = {}
         self._call_ids = itertools.count(1)
         self._do: Mapping[type, Callable[[Any], None]] = {
@@ -193,6 +195,10 @@ class Runner:
         else:
             self._take_in(caller, question)
 
+    def took_in(self) -> None:
+        """See InboundListener. Nobody else gives the disk work in this turn, so that nothing is gained by waiting."""
+        self._hand_to_store()
+
     def view_digest(self) -> bytes:
         """What goes with an envelope that the core has not made."""
         return self.core.ring().digest
@@ -216,6 +222,10 @@ class Runner:
             self._busy = False
         if self.core.is_removed:
             self.removed.set()
+        if self._to_persist and not self._hands_over:
+            # After what is to be sent, which the loop has been told of by now: peers take longer than the own disk.
+            self._hands_over = True
+            self._loop.call_soon(self._end_turn)
         self._set_timer()
 
     def _receive(self, sender: Sender, message: Message) -> None:
@@ -275,12 +285,14 @@ class Runner:
             news = Persisted(token) if reason is None else PersistFailed(token, reason)
             self._take_in(self._node_id, news)
 
-        if not self._to_persist:
-            self._loop.call_soon(self._hand_to_store)
         self._to_persist.append((persist.writes, done))
 
+    def _end_turn(self) -> None:
+        self._hands_over = False
+        self._hand_to_store()
+
     def _hand_to_store(self) -> None:
-        """What one turn of the loop has brought, all at once, so that the commit thread is woken once for it."""
+        """What has come together, all at once, so that the commit thread is woken once for it."""
         group, self._to_persist = self._to_persist, []
         if group:
             self._store.persist_all(group)

@@ -5,6 +5,7 @@ UntranslatableError, which the caller turns into a refusal.
 """
 
 from collections.abc import Callable, Iterable
+from functools import lru_cache
 from typing import Any, Final
 
 from dynamo_node.v1 import config_pb2, membership_pb2, peer_pb2
@@ -102,12 +103,15 @@ def _dots_from_wire(dots: Iterable[peer_pb2.Dot]) -> list[Dot]:
     return [Dot(dot.actor, dot.counter) for dot in dots]
 
 
+@lru_cache(maxsize=4)
 def state_to_wire(state: State) -> peer_pb2.State:
-    """A state as peers send it."""
+    """A state as peers send it, which is not to be changed: a write goes to several, and is made once for all."""
     return peer_pb2.State(
         versions=[
-            peer_pb2.Version(dot=peer_pb2.Dot(actor=dot.actor, counter=dot.counter), value=value)
-            for dot, value in ((version.dot, version.value) for version in state.versions)
+            peer_pb2.Version(
+                dot=peer_pb2.Dot(actor=version.dot.actor, counter=version.dot.counter), value=version.value
+            )
+            for version in state.versions
         ],
         context=peer_pb2.CausalContext(
             vector=_dots_to_wire(state.context.vector), loose=_dots_to_wire(state.context.loose)

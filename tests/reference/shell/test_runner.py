@@ -83,6 +83,7 @@ class World:
         self.log: list[Any] = []
         self.waiting: list[Done] = []
         self.refuses = False
+        self.on_send: Callable[[], object] = lambda: None
         self.core = Core()
         self.runner = Runner(cast("Node", self.core), "n1", cast("Store", self))
         self.runner.connect(self, self)
@@ -95,6 +96,7 @@ class World:
     def send(self, peer: str, request: peer_pb2.ExchangeRequest) -> None:
         """See Outgoing. Refuses at once when told to, as a link without a stream does."""
         self.log.append((peer, request))
+        self.on_send()
         if self.refuses:
             self.runner.unsent(peer, (request.request_id,))
 
@@ -145,6 +147,45 @@ def test_effects_happen_in_their_order() -> None:
             writes,
             more,
         ]
+
+    run(test)
+
+
+def test_what_came_in_one_message_is_persisted_at_its_end() -> None:
+    """The disk gets all of it together and at once; there is nothing left for the end of the turn."""
+
+    async def test(world: World) -> None:
+        world.core.react = lambda sender, _message: [Persist(1, (PutReplica(b"k", str(sender).encode()),))]
+        for _ in range(2):
+            world.runner.asked(CALLER, peer_pb2.ExchangeRequest(request_id=9, ping=peer_pb2.Ping()))
+        assert world.log == []
+        world.runner.took_in()
+        writes = (PutReplica(b"k", str(CALLER).encode()),)
+        assert world.log == [writes, writes]
+        await asyncio.sleep(0)
+        assert world.log == [writes, writes]
+        world.runner.lost("n2", (1,))
+        await asyncio.sleep(0)
+        assert world.log[2:] == [(PutReplica(b"k", b"n2"),)]
+
+    run(test)
+
+
+def test_peers_are_sent_to_before_the_own_disk_is_asked() -> None:
+    """Whoever was told to write by the core is woken first, although the core wanted the disk first."""
+
+    async def test(world: World) -> None:
+        written: list[Any] = []
+        loop = asyncio.get_running_loop()
+        world.core.react = lambda _sender, _message: [
+            Persist(1, (PutReplica(b"k", b"s"),)),
+            Send("n2", PeerRequest(5, Ping(), b"ours")),
+        ]
+        world.on_send = lambda: loop.call_soon(lambda: written.append(list(world.log)))
+        world.runner.lost("n2", (1,))
+        await asyncio.sleep(0)
+        assert [len(log) for log in written] == [1]
+        assert world.log[1:] == [(PutReplica(b"k", b"s"),)]
 
     run(test)
 

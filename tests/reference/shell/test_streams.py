@@ -62,6 +62,8 @@ class Answerer:
         self.times = times
         self.callers: list[Caller] = []
         self.asked_once = asyncio.Event()
+        self.taken_in: list[int] = []
+        """How many requests had been told at the end of each message."""
 
     def peer_dialled(self, peer: str) -> None:
         """See InboundListener."""
@@ -76,6 +78,10 @@ class Answerer:
                 request_id=request.request_id, found=peer_pb2.Found(), view_digest=b"digest"
             )
             self.inbound.answer(caller, answer)
+
+    def took_in(self) -> None:
+        """See InboundListener."""
+        self.taken_in.append(len(self.callers))
 
 
 @asynccontextmanager
@@ -314,5 +320,7 @@ def test_malformed_envelopes_do_no_harm() -> None:
         ]
         assert [answer.refusal.code for answer in got if answer.HasField("refusal")] == [9, 7, 7, 3, 3]
         assert len(answerer.callers) == 3
+        # One for each message, garbage included; what had been told by then came by the last four.
+        assert answerer.taken_in == [*[0] * 7, 1, 2, 2, 3]
 
     with_port(run)
