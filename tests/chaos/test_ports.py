@@ -46,39 +46,44 @@ def test_leases_of_several_processes_never_meet() -> None:
 
 
 @pytest.fixture
-def narrow(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A range of four ports that nobody else leases, since they are ephemeral ones."""
-    monkeypatch.setattr("ringcheck_chaos.ports.FIRST", 60_990)
-    monkeypatch.setattr("ringcheck_chaos.ports.LAST", 60_993)
+def narrow(monkeypatch: pytest.MonkeyPatch, worker_id: str) -> int:
+    """The first of four ports below the range that is leased, where no outgoing connection takes one either.
+
+    Workers that run tests side by side have four each.
+    """
+    first = 19_900 + 4 * int(worker_id.removeprefix("gw").replace("master", "0"))
+    monkeypatch.setattr("ringcheck_chaos.ports.FIRST", first)
+    monkeypatch.setattr("ringcheck_chaos.ports.LAST", first + 3)
+    return first
 
 
-def test_released_ports_can_be_leased_again(narrow: None) -> None:
+def test_released_ports_can_be_leased_again(narrow: int) -> None:
     """What is released is to be had again, what is not is not."""
     first = lease(4)
-    with pytest.raises(NoPortsError, match="Only 0 of the ports 60990-60993 are free and 1 are needed"):
+    with pytest.raises(NoPortsError, match=f"Only 0 of the ports {narrow}-{narrow + 3} are free and 1 are needed"):
         lease(1)
     first.release()
     with lease(4) as second:
         assert set(second.ports) == set(first.ports)
 
 
-def test_failed_lease_holds_nothing(narrow: None) -> None:
+def test_failed_lease_holds_nothing(narrow: int) -> None:
     """A lease that cannot be had in full leaves all ports to others."""
     with pytest.raises(NoPortsError):
         lease(5)
     lease(4).release()
 
 
-def test_ports_in_use_are_passed_over(narrow: None) -> None:
+def test_ports_in_use_are_passed_over(narrow: int) -> None:
     """A port on which somebody listens is not leased."""
-    with socket.create_server(("127.0.0.1", 60_991)):
+    with socket.create_server(("127.0.0.1", narrow + 1)):
         with lease(3) as leased:
-            assert set(leased.ports) == {60_990, 60_992, 60_993}
+            assert set(leased.ports) == {narrow, narrow + 2, narrow + 3}
 
 
-def test_lease_dies_with_its_holder(narrow: None) -> None:
+def test_lease_dies_with_its_holder(narrow: int) -> None:
     """The ports of a process that was killed are free at once."""
-    narrowed = "import sys, ringcheck_chaos.ports as ports; ports.FIRST, ports.LAST = 60990, 60993"
+    narrowed = f"import sys, ringcheck_chaos.ports as ports; ports.FIRST, ports.LAST = {narrow}, {narrow + 3}"
     source = LEASE_AND_WAIT.replace("import sys", narrowed)
     argv = [sys.executable, "-c", source.replace("lease(40)", "lease(4)")]
     with subprocess.Popen(argv, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as holder:

@@ -17,6 +17,7 @@ NEEDED = {
     "AVL-01-links-refused": 2,
     "AVL-01-links-black-holed": 2,
     "AVL-01-nodes-dead": 2,
+    "AVL-01-a-slow-way": 3,
     "AVL-03-cut-off-nodes-do-not-answer": 2,
     "AVL-03-a-request-may-ask-for-more": 2,
     "HND-01-hints-go-home": 2,

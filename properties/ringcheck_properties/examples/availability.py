@@ -2,12 +2,14 @@
 
 from ringcheck_chaos.faults import Cut, Isolate, LinkFault, Split
 from ringcheck_properties.builder import Story
-from ringcheck_properties.clusters import at_least, everywhere
+from ringcheck_properties.clusters import at_least, everywhere, with_fallbacks
 from ringcheck_properties.registry import example
 
 KEYS = tuple(f"key{number}" for number in range(8))
 DELAY_MS = 80
 """Each way: what waits for an answer takes twice as long, and yet nobody takes the node that answers for dead."""
+LONG_DELAY_MS = 1000
+"""Each way: who waits for an answer waits for as long as a request may take."""
 
 
 def _just_enough_together(story: Story, how: Cut) -> None:
@@ -52,6 +54,27 @@ def nodes_dead(story: Story) -> None:
     story.wait()
     for number, key in enumerate(KEYS):
         story.get(key, through=alive[number % quorum], r=quorum, wait=False)
+    story.settle()
+
+
+@example("AVL-01", "AVL-02", shape=with_fallbacks)
+def a_slow_way(story: Story) -> None:
+    """All links of one node but one are slow, or down: with that other node it must serve every key, whoever has it."""
+    at_least(3, len(story.nodes))
+    asked = story.node
+    prompt, gone, *slow = story.others(asked)
+    quorum = min(story.configuration.w, 2)
+    for node in slow:
+        story.inject(LinkFault(how="latency", source=asked, target=node, latency_ms=LONG_DELAY_MS))
+    story.inject(Isolate(how="down", node=gone))
+    story.pause()
+    for node in (asked, prompt) * 2:
+        for key in KEYS:
+            story.put(key, through=node, w=quorum, wait=False)
+        story.pause(1.0)
+        for key in KEYS:
+            story.get(key, through=node, r=quorum, wait=False)
+        story.wait()
     story.settle()
 
 

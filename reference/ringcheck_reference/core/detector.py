@@ -1,7 +1,7 @@
 """Failure detection: probe every peer, suspect who stays silent, trust again who answers.
 
 Purely local, as in Dynamo (section 4.8.3): what others believe is only heard in their Pongs, and only used to
-choose a coordinator.
+choose a coordinator. So is how long a Pong took: who answers late is within reach, and no way for a write.
 """
 
 from .conversation import Conversation
@@ -26,8 +26,9 @@ class Detector(Conversation):
             self._probe_at = desk.now + desk.config.gossip_interval
             if desk.lingers:
                 desk.review_peers()
+            probe = Probe(desk)
             for node in desk.peers:
-                desk.ask(node, Ping(), self)
+                desk.ask(node, Ping(), probe)
             desk.wake(self, self._probe_at)
         if self._check_at is not None and desk.now >= self._check_at:
             self._check_at = None
@@ -35,16 +36,28 @@ class Detector(Conversation):
             desk.peers.suspect(node)
         self._arm()
 
-    def on_answer(self, _request: int, sender: NodeId, body: AnswerBody) -> None:
-        """Keep what the Pong reports."""
-        if isinstance(body, Pong):
-            peer = self._desk.peers[sender]
-            peer.incarnation = body.incarnation
-            peer.reachable = body.reachable
-
     def _arm(self) -> None:
         """One alarm stands for all who are waited for."""
         waiting_since = self._desk.peers.waiting_since()
         if self._check_at is None and waiting_since is not None:
             self._check_at = waiting_since + self._desk.config.replica_timeout
             self._desk.wake(self, self._check_at)
+
+
+class Probe(Conversation):
+    """One Ping to every peer."""
+
+    def __init__(self, desk: Desk) -> None:
+        self._desk = desk
+        self._began = desk.now
+
+    def on_answer(self, _request: int, sender: NodeId, body: AnswerBody) -> None:
+        """Keep what the Pong reports, and whether it came late."""
+        if isinstance(body, Pong):
+            peer = self._desk.peers[sender]
+            peer.incarnation = body.incarnation
+            peer.reachable = body.reachable
+            peer.late = self._desk.now - self._began > self._desk.config.replica_timeout
+
+    def on_mistake(self) -> None:
+        """One Pong that cannot be kept says nothing of the others."""

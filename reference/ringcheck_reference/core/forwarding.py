@@ -2,8 +2,8 @@
 
 Any home node may coordinate (section 6.4): a home that is asked and can gather W machines spares the way to another.
 Else the coordinator is the first of the preference list that this node can reach and that can, by what it last
-reported, gather W; if nobody is known to, this node tries itself. A write is coordinated at most once: only one that
-certainly was never sent may go to the next.
+reported, gather W, one that answers late only if there is no other; if nobody is known to, this node tries itself. A
+write is coordinated at most once: only one that certainly was never sent may go to the next.
 """
 
 from collections.abc import Callable
@@ -48,10 +48,14 @@ class Forwarding(Conversation):
         desk, write = self._desk, self._write
         if desk.standing.counts(desk.ring.partition(write.key)) and desk.peers.can_gather(desk.own, write.w):
             return desk.own
+        late = desk.own
         for node in desk.ring.preference_list(write.key):
             if node not in self._tried and desk.peers.trusts(node) and desk.peers.can_gather(node, write.w):
-                return node
-        return desk.own
+                if not desk.peers.is_late(node):
+                    return node
+                if late == desk.own:
+                    late = node
+        return late
 
     def on_answer(self, _request: int, sender: NodeId, body: AnswerBody) -> None:
         """Pass the outcome on. Only the coordinator knows that a write never takes effect; a Refusal is no proof."""

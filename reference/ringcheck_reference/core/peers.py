@@ -19,6 +19,8 @@ class Peer:
     """As its last Hello or Pong said."""
     reachable: tuple[NodeId, ...] = ()
     """Who had answered IT, by its last Pong."""
+    late: bool = False
+    """Its last Pong took longer than a replica may take: it can be reckoned with, but nobody should wait for it."""
     waiting_since: float | None = None
     """When the first request was sent that neither it nor any later one has been answered."""
 
@@ -49,6 +51,11 @@ class Peers(dict[NodeId, Peer]):
             return True
         peer = self.get(node)
         return peer is not None and peer.trusted
+
+    def is_late(self, node: NodeId) -> bool:
+        """Whether a peer answers, but takes its time. A node is not late to itself."""
+        peer = self.get(node)
+        return peer is not None and peer.late
 
     def asked(self, node: NodeId, now: float) -> None:
         """A request goes to `node`."""

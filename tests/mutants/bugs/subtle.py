@@ -1,4 +1,4 @@
-"""Bugs that need a story of their own to be seen, S1 to S5; a scripted example tells it."""
+"""Bugs that need a story of their own to be seen, S1 to S6; a scripted example tells it."""
 
 from collections.abc import Sequence
 
@@ -7,6 +7,7 @@ from ringcheck_reference.core.changing import Changing
 from ringcheck_reference.core.config import CoreConfig
 from ringcheck_reference.core.desk import Desk
 from ringcheck_reference.core.messages import NodeId, Stored
+from ringcheck_reference.core.peers import Peers
 from ringcheck_reference.core.storing import Storing
 from ringcheck_reference.core.writing import Writing
 
@@ -59,3 +60,9 @@ def absent_not_asked() -> None:
 
     honest = reaping.concerned
     reaping.concerned = concerned  # type: ignore[assignment]
+
+
+@bug("S6", "a write is passed on to a home that takes too long to answer", "AVL-01")
+def late_homes_chosen() -> None:
+    """Its answers come, if late, so that it is taken for one like any other."""
+    replace(Peers, "is_late", lambda _peers, _node: False)

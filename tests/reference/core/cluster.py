@@ -153,6 +153,8 @@ class Cluster:
         self._duplication = duplication
         self._random = random.Random(seed)
         self._links: dict[tuple[NodeId, NodeId], Link] = {}
+        self.lags: dict[frozenset[NodeId], float] = {}
+        """How much longer than others messages take between two nodes, each way."""
         self._connected: dict[tuple[NodeId, NodeId], str] = {}
         self._outstanding: dict[tuple[NodeId, NodeId], set[int]] = {}
         self._events: list[tuple[float, int, Callable[[], None]]] = []
@@ -327,6 +329,9 @@ class Cluster:
     def _delay(self, body: object = None) -> float:
         return self._random.uniform(0.0005, self._slowness.get(type(body), 0.005))
 
+    def _lag(self, node: NodeId, other: NodeId) -> float:
+        return self.lags.get(frozenset((node, other)), 0.0)
+
     def _receive(self, name: NodeId, sender: Sender, message: Message) -> None:
         process = self.running[name]
         self._carry_out(name, process.core.receive(self.now, sender, message))
@@ -385,7 +390,7 @@ class Cluster:
                 self._receive(target, caller, request)
 
         for _ in range(self._copies()):
-            self._later(self._delay(request.body), arrive)
+            self._later(self._lag(source, target) + self._delay(request.body), arrive)
 
     def _send_answer(self, source: NodeId, caller: Caller, answer: PeerAnswer) -> None:
         if caller in self._foreign:
@@ -404,7 +409,7 @@ class Cluster:
                 self._receive(caller.node, source, answer)
 
         for _ in range(self._copies()):
-            self._later(self._delay(answer.body), arrive)
+            self._later(self._lag(source, caller.node) + self._delay(answer.body), arrive)
 
     def _tell(self, name: NodeId, process: Process, about: NodeId, news: Unsent | Lost | PeerUp) -> None:
         def arrive() -> None:

@@ -194,6 +194,22 @@ def test_a_coordinator_that_vanished_before_the_write_was_sent_is_replaced() -> 
     assert isinstance(cluster.ask(rest[-1], ClientPut(KEY, b"value")), PutResult)
 
 
+@pytest.mark.parametrize("lag", [0.2, 0.9, 3.0])
+def test_a_write_takes_no_way_that_is_slow(lag: float) -> None:
+    """A home that answers late answers all the same; other nodes pass writes on to somebody else, or see to them."""
+    cluster = Cluster()
+    *homes, asked, _last = cluster.ring.preference_list(KEY)
+    soon = 2 * cluster.config.replica_timeout
+    for slow in (homes[:1], homes[:2], homes):
+        cluster.lags = {frozenset((asked, home)): lag for home in slow}
+        cluster.run_for(4 * lag + 2)
+        for _ in range(20):
+            put, get = cluster.call(asked, ClientPut(KEY, b"value")), cluster.call(asked, ClientGet(KEY))
+            cluster.run_for(soon)
+            assert isinstance(cluster.replies.get(put), PutResult), slow
+            assert isinstance(cluster.replies.get(get), GetResult), slow
+
+
 def test_a_write_that_may_have_been_sent_is_not_sent_elsewhere() -> None:
     """When the coordinator dies with the write in its hands, the answer is UNAVAILABLE, and there is one version."""
     cluster = started()
