@@ -196,7 +196,7 @@ class Runner:
             self._take_in(caller, question)
 
     def took_in(self) -> None:
-        """See InboundListener. Nobody else gives the disk work in this turn, so that nothing is gained by waiting."""
+        """See InboundListener. The peer waits for the disk; what else comes in this turn of the loop goes by itself."""
         self._hand_to_store()
 
     def view_digest(self) -> bytes:
