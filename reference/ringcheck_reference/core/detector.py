@@ -58,6 +58,3 @@ class Probe(Conversation):
             peer.incarnation = body.incarnation
             peer.reachable = body.reachable
             peer.late = self._desk.now - self._began > self._desk.config.replica_timeout
-
-    def on_mistake(self) -> None:
-        """One Pong that cannot be kept says nothing of the others."""

@@ -85,7 +85,7 @@ class Runner:
         self._busy = False
         self._timer: asyncio.TimerHandle | None = None
         self._to_persist: list[Writing] = []
-        self._hands_over = False
+        self._ends_turn = False
         """Whether the end of this turn of the loop hands what is to be persisted to the store."""
         self._calls: dict[CallId, asyncio.Future[Result]] = {}
         self._call_ids = itertools.count(1)
@@ -222,9 +222,9 @@ class Runner:
             self._busy = False
         if self.core.is_removed:
             self.removed.set()
-        if self._to_persist and not self._hands_over:
+        if self._to_persist and not self._ends_turn:
             # After what is to be sent, which the loop has been told of by now: peers take longer than the own disk.
-            self._hands_over = True
+            self._ends_turn = True
             self._loop.call_soon(self._end_turn)
         self._set_timer()
 
@@ -288,7 +288,7 @@ class Runner:
         self._to_persist.append((persist.writes, done))
 
     def _end_turn(self) -> None:
-        self._hands_over = False
+        self._ends_turn = False
         self._hand_to_store()
 
     def _hand_to_store(self) -> None:

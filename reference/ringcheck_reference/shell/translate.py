@@ -103,9 +103,8 @@ def _dots_from_wire(dots: Iterable[peer_pb2.Dot]) -> list[Dot]:
     return [Dot(dot.actor, dot.counter) for dot in dots]
 
 
-@lru_cache(maxsize=4)
 def state_to_wire(state: State) -> peer_pb2.State:
-    """A state as peers send it, which is not to be changed: a write goes to several, and is made once for all."""
+    """A state as peers send it."""
     return peer_pb2.State(
         versions=[
             peer_pb2.Version(
@@ -129,10 +128,14 @@ def state_from_wire(message: peer_pb2.State) -> State:
         raise UntranslatableError(str(error)) from error
 
 
+_last_state_to_wire = lru_cache(maxsize=1)(state_to_wire)
+"""A write goes to several, one after another, and its state is made once for all; so nobody may change it."""
+
+
 def _replicate_to_wire(body: Replicate) -> peer_pb2.Replicate:
     return peer_pb2.Replicate(
         key=body.key,
-        state=state_to_wire(body.state),
+        state=_last_state_to_wire(body.state),
         hint_for=body.hint_for,
         cause=peer_pb2.Cause.ValueType(body.cause),
     )

@@ -149,8 +149,7 @@ def test_what_does_not_count_in_an_event_is_left_away(kind: ChangeKind) -> None:
 @given(states(), st.randoms())
 def test_the_order_on_the_wire_means_nothing(state: State, shuffling: random.Random) -> None:
     """A peer that sends dots and versions in another order, or twice, means the same state."""
-    message = peer_pb2.State()
-    message.CopyFrom(translate.state_to_wire(state))
+    message = translate.state_to_wire(state)
     repeated_fields: tuple[Any, ...] = (message.versions, message.context.vector, message.context.loose)
     for repeated in repeated_fields:
         shuffled = list(repeated)
