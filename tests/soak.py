@@ -10,20 +10,23 @@ import contextlib
 import json
 import multiprocessing
 import secrets
+import signal
 import statistics
 import subprocess
 import sys
 import tempfile
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import click
 
 
 def _spin() -> None:
-    while True:
-        pass
+    parent = multiprocessing.parent_process()
+    while parent is not None and parent.is_alive():
+        for _ in range(10**6):
+            pass
 
 
 @contextlib.contextmanager
@@ -38,21 +41,25 @@ def busy_core() -> Iterator[None]:
         spinner.join()
 
 
+def _finish(argv: Sequence[str]) -> tuple[int, str]:
+    """The exit code and the output of a command, which is ended gracefully if we are to end meanwhile."""
+    with subprocess.Popen(argv, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True) as process:
+        try:
+            output, _ = process.communicate()
+        except BaseException:
+            process.terminate()
+            process.wait()
+            raise
+    return process.returncode, output
+
+
 class Outcome:
     """One run: its exit code, its seconds, and its verdicts by status."""
 
     def __init__(self, seed: int, folder: Path, command: tuple[str, ...], options: tuple[str, ...]) -> None:
         argv = [sys.executable, "-m", "ringcheck", "run", "--seed", str(seed), "--out", str(folder), *options]
-        finished = subprocess.run(
-            [*argv, *(("--", *command) if command else ())],
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            text=True,
-            check=False,
-        )
         self.seed = seed
-        self.code = finished.returncode
-        self.output = finished.stdout
+        self.code, self.output = _finish([*argv, *(("--", *command) if command else ())])
         summary = folder / "latest" / "run.json"
         outcome = json.loads(summary.read_text())["outcome"] if summary.exists() else {}
         verdicts = outcome.get("verdicts", [])
@@ -77,6 +84,7 @@ def main(
     runs: int, busy: int, seed: int | None, workers: int | None, keep: Path | None, command: tuple[str, ...]
 ) -> None:
     """Run the whole suite many times, quiet and busy, and print one line per run."""
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
     first = secrets.randbelow(2**31) if seed is None else seed
     options = () if workers is None else ("-n", str(workers))
     outcomes: dict[str, list[Outcome]] = {"quiet": [], "busy": []}

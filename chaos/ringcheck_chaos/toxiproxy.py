@@ -15,7 +15,7 @@ import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Literal
-from urllib.parse import SplitResult, quote, urlsplit
+from urllib.parse import quote, urlsplit
 
 import msgspec
 import requests
@@ -188,8 +188,7 @@ def find_server(choice: str | None = None) -> ServerChoice:
     if choice == EMBEDDED:
         return ServerChoice("embedded")
     if "://" in choice:
-        parts = urlsplit(choice)
-        if parts.scheme != "http" or not parts.hostname or not _has_port(parts):
+        if not _is_url(choice):
             raise ToxiproxyError(f"{choice!r} is not the URL of a Toxiproxy; give one such as http://127.0.0.1:8474.")
         return ServerChoice("url", choice)
     found = shutil.which(choice)
@@ -213,11 +212,12 @@ def _whole(attributes: Mapping[str, int]) -> dict[str, int]:
     return {name: int(value) for name, value in attributes.items()}
 
 
-def _has_port(parts: SplitResult) -> bool:
-    """Whether the port of a URL, if it names one, is a number that a port can be."""
+def _is_url(text: str) -> bool:
+    """Whether it names a host, and if a port, then one that can be."""
     try:
-        return parts.port != 0
-    except ValueError:
+        parts = urlsplit(text)
+        return parts.scheme == "http" and bool(parts.hostname) and parts.port != 0
+    except ValueError:  # a bracket that is not closed, a port that is no number or too large
         return False
 
 

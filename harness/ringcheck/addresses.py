@@ -4,6 +4,9 @@ import socket
 
 from ringcheck.errors import MachineError, UsageError
 
+MOST_SHOWN = 100
+"""Characters of what is no address; more of it would hide the sentence."""
+
 
 def check_free(address: str) -> None:
     """Say plainly that an address (host:port) is taken, before a node fails to bind it.
@@ -17,7 +20,7 @@ def check_free(address: str) -> None:
             probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
             probe.bind((host.strip("[]"), number))
     except (ValueError, OverflowError):
-        raise UsageError(f"{address!r} is no address; give host and port, as in 127.0.0.1:20100.") from None
+        raise _none(address) from None
     except OSError as error:
         raise MachineError(
             f"The address {address} cannot be listened on ({error.strerror}); "
@@ -28,5 +31,11 @@ def check_free(address: str) -> None:
 def check_address(address: str) -> None:
     """Raise UsageError unless it is host:port."""
     host, colon, port = address.rpartition(":")
-    if not (host.isprintable() and host and colon and port.isascii() and port.isdigit() and 0 < int(port) < 65_536):
-        raise UsageError(f"{address!r} is no address; give host and port, as in 127.0.0.1:20100.")
+    is_number = port.isascii() and port.isdigit() and len(port) <= 5  # nobody has to read thousands of digits
+    if not (host.isprintable() and host and colon and is_number and 0 < int(port) < 65_536):
+        raise _none(address)
+
+
+def _none(address: str) -> UsageError:
+    shown = address if len(address) <= MOST_SHOWN else f"{address[:MOST_SHOWN]}…"
+    return UsageError(f"{shown!r} is no address; give host and port, as in 127.0.0.1:20100.")

@@ -122,6 +122,9 @@ def code_of(arguments: Sequence[str] | None = None) -> int:
             sys.stdout.flush()
     except RingcheckError as error:
         return _say(str(error), error.exit_code)
+    except click.exceptions.NoArgsIsHelpError as error:
+        click.echo(error.format_message(), err=True)
+        return 2
     except click.ClickException as error:
         # Wrong use, whatever click itself would exit with.
         return _say(error.format_message(), 2)

@@ -1,6 +1,5 @@
 """Whether this machine can carry a run: a few checks, each with what to do when it fails."""
 
-import asyncio
 import importlib
 import platform
 import shutil
@@ -13,6 +12,7 @@ from pathlib import Path
 
 import msgspec
 
+from ringcheck import stopping
 from ringcheck.cluster import Cluster
 from ringcheck.errors import RingcheckError
 from ringcheck.schedule import Configuration
@@ -135,7 +135,7 @@ def check_cluster(target: Target | None = None) -> Check:
     """Five reference nodes, with proxies between them, become healthy in good time."""
     began = time.monotonic()
     try:
-        asyncio.run(_start_and_stop(target or Target.from_command()))
+        stopping.run(_start_and_stop(target or Target.from_command()))
     except RingcheckError as error:
         return Check(
             "cluster", ok=False, detail=str(error), advice="Mend what is said above, and see the node's log lines."

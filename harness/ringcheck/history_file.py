@@ -1,5 +1,7 @@
 """History files: JSON lines, a header first, a footer last, each line on the disk as soon as it is known."""
 
+import contextlib
+import re
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -96,7 +98,9 @@ def _lines(path: Path) -> list[bytes]:
     try:
         content = path.read_bytes()
     except FileNotFoundError:
-        raise HistoryError(f"There is no file {path}; name a history, such as OUT/histories/NAME.jsonl.") from None
+        nearest = _nearest(path)
+        meant = f"did you mean {nearest}?" if nearest else "name a history, such as OUT/histories/NAME.jsonl."
+        raise HistoryError(f"There is no file {path}; {meant}") from None
     except IsADirectoryError:
         raise HistoryError(f"{path} is a folder; name a history file, such as {path}/NAME.jsonl.") from None
     except OSError as error:
@@ -104,6 +108,18 @@ def _lines(path: Path) -> list[bytes]:
     if not content:
         raise HistoryError(f"{path} is empty; a history begins with a header. The run was ended before it began.")
     return content.splitlines(keepends=True)
+
+
+def _nearest(path: Path) -> Path | None:
+    """The history beside it that is called as it is, but for the namespace at the end which makes names unique.
+
+    Of several it is the newest.
+    """
+    name = re.compile(re.escape(path.name.removesuffix(path.suffix)) + r"-[0-9a-f]+\.jsonl")
+    found: list[tuple[float, Path]] = []
+    with contextlib.suppress(OSError):  # there is no such folder, or it may not be read
+        found = [(each.stat().st_mtime, each) for each in path.parent.iterdir() if name.fullmatch(each.name)]
+    return max(found, default=(0.0, None))[1]
 
 
 class _Opening(msgspec.Struct, tag_field="event", tag="header"):

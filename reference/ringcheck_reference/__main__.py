@@ -1,5 +1,6 @@
 """`python -m ringcheck_reference CONFIG`: run one reference node."""
 
+import os
 import signal
 import sys
 from pathlib import Path
@@ -35,14 +36,18 @@ def main(config: Path, log_format: str) -> None:
     CONFIG is a file that holds a dynamo_node.v1.NodeConfig in protobuf's JSON mapping. The node logs to stderr;
     RINGCHECK_LOG sets how much (debug, info, warning, error).
 
-    After SIGTERM it takes no calls any more, hands over what it keeps for nodes within reach, for five seconds at
-    most, and ends with 0.
+    After SIGTERM, or Ctrl-C, it takes no calls any more, hands over what it keeps for nodes within reach, for five
+    seconds at most, and ends with 0.
 
     It ends with 2 when the configuration is wrong, 3 when it cannot serve: its address is taken, or its data
     directory is in use or of a newer format.
     """
-    # A stop that comes before there is anything to stop is a graceful one too.
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
+    # A stop that comes before there is anything to stop is a graceful one too. Nothing is to be cleaned up yet, and
+    # whatever is being imported must not catch it.
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: os._exit(0))
+    # Whoever became this process may have kept them back until now.
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, (signal.SIGTERM, signal.SIGINT))
     # Only here, so that help and mistakes on the command line do not wait for gRPC.
     from ringcheck_reference.shell.main import serve
 

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any, Final
 
 import grpc.aio
-from tests.benchmarks.nodes import THREE_COPIES, until_serving, write_config
+from tests.benchmarks.nodes import THREE_COPIES, cpu_s, until_serving, write_config
 
 from dynamo_node.v1 import inspect_pb2_grpc, key_value_pb2_grpc, ring_pb2_grpc
 from ringcheck_chaos import ports
@@ -34,21 +34,26 @@ class Node:
         self._command = command
         self._log = log
         self._process: subprocess.Popen[bytes] | None = None
-        self._channel = grpc.aio.insecure_channel(
+        self.channel = grpc.aio.insecure_channel(
             address, options=[("grpc.use_local_subchannel_pool", 1), ("grpc.max_reconnect_backoff_ms", 200)]
         )
-        self.key_value: Any = key_value_pb2_grpc.KeyValueStub(self._channel)
-        self.ring: Any = ring_pb2_grpc.RingStub(self._channel)
-        self.inspect: Any = inspect_pb2_grpc.InspectStub(self._channel)
+        self.key_value: Any = key_value_pb2_grpc.KeyValueStub(self.channel)
+        self.ring: Any = ring_pb2_grpc.RingStub(self.channel)
+        self.inspect: Any = inspect_pb2_grpc.InspectStub(self.channel)
 
     def start(self) -> None:
         """Start the process; does not wait."""
         with self._log.open("ab") as log:
             self._process = subprocess.Popen(self._command, stderr=log)
 
+    @property
+    def cpu_s(self) -> float:
+        """The CPU time that its process has used, in seconds; 0 without one."""
+        return 0.0 if self._process is None else cpu_s(self._process.pid)
+
     async def serving(self) -> None:
         """Return once it serves."""
-        await until_serving(self._channel, START_S)
+        await until_serving(self.channel, START_S)
 
     def kill(self) -> None:
         """End the process, if there is one."""
@@ -59,14 +64,19 @@ class Node:
 
     async def close(self) -> None:
         """Leave nothing behind."""
-        await self._channel.close()
+        await self.channel.close()
         self.kill()
 
 
 @asynccontextmanager
-async def running(count: int, command: Command = reference) -> AsyncIterator[list[Node]]:
-    """So many nodes with N=3 and R=W=2 and an empty disk each, all serving."""
-    with ports.lease(count) as lease, tempfile.TemporaryDirectory() as name:
+async def running(
+    count: int, command: Command = reference, data_below: Path | None = None
+) -> AsyncIterator[list[Node]]:
+    """So many nodes with N=3 and R=W=2 and an empty disk each, all serving.
+
+    Their data are where temporary files go, or below the directory given.
+    """
+    with ports.lease(count) as lease, tempfile.TemporaryDirectory(dir=data_below) as name:
         folder = Path(name)
         book = {f"n{number}": f"{ports.HOST}:{port}" for number, port in enumerate(lease.ports, 1)}
         members = [{"nodeId": member, "weight": 1} for member in book]

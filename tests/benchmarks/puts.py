@@ -22,8 +22,8 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Awaitable, Callable, Iterable, Iterator, Sequence
-from contextlib import contextmanager, suppress
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
+from contextlib import asynccontextmanager, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
@@ -31,12 +31,13 @@ from typing import Any, Final
 import click
 import grpc
 import grpc.aio
-from tests.benchmarks.nodes import REFERENCE, THREE_COPIES, cpu_s, until_serving, write_config
+from tests.benchmarks import clusters
+from tests.benchmarks.nodes import REFERENCE, cpu_s
 
-from dynamo_node.v1 import key_value_pb2, key_value_pb2_grpc
+from dynamo_node.v1 import key_value_pb2
 from ringcheck_chaos import ports
 
-NODES: Final = ("n1", "n2", "n3")
+NODES: Final = 3
 KEYS: Final = 1000
 VALUE: Final = b"v" * 100
 ECHO: Final = "/benchmark.Echo/Echo"
@@ -66,11 +67,11 @@ class Slice:
 
 
 class Subject:
-    """Processes that are asked."""
+    """Processes that are asked, by one client; `served_s` gives the CPU time that they have used, in seconds."""
 
-    def __init__(self, call: Call, processes: Sequence[subprocess.Popen[bytes]]) -> None:
+    def __init__(self, call: Call, served_s: Callable[[], float]) -> None:
         self._call = call
-        self._pids = [process.pid for process in processes]
+        self._served_s = served_s
 
     async def slice(self, in_flight: int, seconds: float) -> Slice:
         """Keep so many calls in flight for so long."""
@@ -89,6 +90,7 @@ class Subject:
         served, client, began = self._served_s(), time.process_time(), time.monotonic()
         await asyncio.gather(*(ask() for _ in range(in_flight)))
         elapsed = time.monotonic() - began
+        _told(calls, seconds)
         return Slice(calls, failures, elapsed, time.process_time() - client, self._served_s() - served)
 
     async def median_s(self, seconds: float) -> float:
@@ -99,19 +101,24 @@ class Subject:
             with suppress(grpc.aio.AioRpcError):
                 await self._call()
                 times.append(time.monotonic() - began)
+        _told(len(times), seconds)
         return statistics.median(times)
 
-    def _served_s(self) -> float:
-        return sum(map(cpu_s, self._pids))
+
+def _told(answered: int, seconds: float) -> None:
+    if not answered:
+        raise click.ClickException(
+            f"Nothing was answered in {seconds:g} s: the machine is too busy to measure anything; "
+            "try again when it is not, or give --seconds more."
+        )
 
 
 class Puts:
     """A client that puts all keys in turn."""
 
-    def __init__(self, channels: Iterable[grpc.aio.Channel]) -> None:
-        stubs: list[Any] = [key_value_pb2_grpc.KeyValueStub(channel) for channel in channels]
+    def __init__(self, nodes: Sequence[clusters.Node]) -> None:
         # A key goes to another node each time around: KEYS is no multiple of three.
-        self._turns = itertools.cycle(stubs)
+        self._turns = itertools.cycle([node.key_value for node in nodes])
         self._keys = itertools.cycle(range(KEYS))
         self._contexts = [b""] * KEYS
 
@@ -127,24 +134,43 @@ def _key(number: int) -> bytes:
     return b"key %d" % number
 
 
+def subject(nodes: Sequence[clusters.Node]) -> Subject:
+    """Three nodes that a client puts to."""
+    return Subject(Puts(nodes).put, lambda: sum(node.cpu_s for node in nodes))
+
+
+def by(command: str) -> clusters.Command:
+    """What starts a node by a command that the path of its configuration follows."""
+    return lambda config: [*shlex.split(command), str(config)]
+
+
 @contextmanager
-def processes(commands: Sequence[Sequence[str]], logs: Path) -> Iterator[list[subprocess.Popen[bytes]]]:
-    """One process for each command, killed at the end."""
-    running: list[subprocess.Popen[bytes]] = []
-    try:
-        with logs.open("wb") as log:
-            running += [subprocess.Popen(command, stderr=log) for command in commands]
-        yield running
-    finally:
-        for process in running:
+def echo_server() -> Iterator[tuple[str, int]]:
+    """A process that echoes: its address and its id."""
+    with ports.lease(1) as lease:
+        address = f"{ports.HOST}:{lease.ports[0]}"
+        process = subprocess.Popen([sys.executable, "-m", "tests.benchmarks.puts", "--serve-echo", address])
+        try:
+            yield address, process.pid
+        finally:
             process.kill()
             process.wait()
 
 
-def commit_s(folder: Path) -> float:
+@asynccontextmanager
+async def echoing() -> AsyncIterator[Subject]:
+    """The echo and its client."""
+    with echo_server() as (address, pid):
+        async with grpc.aio.insecure_channel(address) as channel:
+            echo: Any = channel.unary_unary(ECHO)
+            await echo(VALUE, wait_for_ready=True, timeout=START_S)
+            yield Subject(lambda: echo(VALUE), lambda: cpu_s(pid))
+
+
+def commit_s(data_below: Path | None) -> float:
     """The median time of what every Put waits for at least once: a small write and its way to the disk."""
     times = []
-    with (folder / "commit").open("wb", buffering=0) as file:
+    with tempfile.NamedTemporaryFile(buffering=0, dir=data_below) as file:
         for _ in range(50):
             began = time.monotonic()
             file.write(VALUE)
@@ -207,40 +233,21 @@ class Measurement:
 
 
 async def measure(
-    command: Sequence[str],
+    command: str,
     in_flight: Sequence[int],
     rounds: int,
     seconds: float,
     data_below: Path | None,
 ) -> None:
     """Start everything, and print a line for each number in flight."""
-    with ports.lease(4) as lease, tempfile.TemporaryDirectory(dir=data_below) as name:
-        folder = Path(name)
-        addresses = [f"{ports.HOST}:{port}" for port in lease.ports]
-        book = dict(zip(NODES, addresses, strict=False))
-        members = [{"nodeId": member, "weight": 1} for member in NODES]
-        configs = [write_config(folder, each, book, members=members, **THREE_COPIES) for each in NODES]
-        commands = [[*command, str(config)] for config in configs]
-        commands.append([sys.executable, "-m", "tests.benchmarks.puts", "--serve-echo", addresses[-1]])
-        with processes(commands, folder / "log") as running:
-            channels = [grpc.aio.insecure_channel(address) for address in book.values()]
-            for channel in channels:
-                await until_serving(channel, START_S)
-            puts = Puts(channels)
-            echo_channel = grpc.aio.insecure_channel(addresses[-1])
-            echo: Any = echo_channel.unary_unary(ECHO)
-            await echo(VALUE, wait_for_ready=True)
-            measurement = Measurement(
-                Subject(lambda: echo(VALUE), running[-1:]), Subject(puts.put, running[:-1]), rounds, seconds
-            )
-            await measurement.warm_up()
-            click.echo("in flight   echo us    put us of client    puts/s     ratio  failures")
-            for number in in_flight:
-                click.echo(await measurement.cost(number))
-            click.echo(await measurement.time_to_answer())
-            click.echo(f"a write of {len(VALUE)} bytes to the disk, p50: {1e3 * commit_s(folder):.2f} ms")
-            for channel in (*channels, echo_channel):
-                await channel.close()
+    async with clusters.running(NODES, by(command), data_below) as nodes, echoing() as echo:
+        measurement = Measurement(echo, subject(nodes), rounds, seconds)
+        await measurement.warm_up()
+        click.echo("in flight   echo us    put us of client    puts/s     ratio  failures")
+        for number in in_flight:
+            click.echo(await measurement.cost(number))
+        click.echo(await measurement.time_to_answer())
+        click.echo(f"a write of {len(VALUE)} bytes to the disk, p50: {1e3 * commit_s(data_below):.2f} ms")
 
 
 @click.command()
@@ -268,7 +275,7 @@ def main(
     if serve_echo:
         asyncio.run(answer_echoes(serve_echo))
     else:
-        asyncio.run(measure(shlex.split(command), in_flight, rounds, seconds, data_below))
+        asyncio.run(measure(command, in_flight, rounds, seconds, data_below))
 
 
 if __name__ == "__main__":

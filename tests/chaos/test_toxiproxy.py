@@ -119,7 +119,7 @@ def test_choice_of_a_server(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> 
     assert find_server("embedded") == ServerChoice("embedded")
 
 
-@pytest.mark.parametrize("choice", ["/no/such/program", "nonesuch", "https://127.0.0.1:8474", "http://"])
+@pytest.mark.parametrize("choice", ["/no/such/program", "nonesuch", "https://127.0.0.1:8474", "http://", "http://[::1"])
 def test_unfit_choice_is_one_sentence(choice: str) -> None:
     """A choice that cannot be carried out is told in one sentence that says what to give instead."""
     with pytest.raises(ToxiproxyError, match=r"give .*\.$") as caught:

@@ -58,11 +58,14 @@ def test_every_command_has_help(name: str) -> None:
         (("rnu",), ("rnu",)),
         (("run", "--nodes", "none"), ("--nodes", "none")),
         (("run", "--nodes", "0"), ("--nodes", "0")),
+        (("run", "-n", "100000"), ("--workers", "100000 is not in the range 0<=x<=")),
         (("run", "--only", "KV-99"), ("KV-99", "KV-01")),
         (("run", "--only", ""), ("no requirement ''", "DUR-01")),
         (("run", "--seed", "9" * 40), ("--seed", "18446744073709551615")),
         (("run", "--toxiproxy", "http://127.0.0.1:99999"), ("http://127.0.0.1:99999", "http://127.0.0.1:8474")),
+        (("run", "--toxiproxy", "http://[::1"), ("'http://[::1' is not the URL of a Toxiproxy",)),
         (("run", "--core", "no_such_core"), ("no_such_core", "cannot be imported")),
+        (("cluster", "status", "--node", f"127.0.0.1:{'9' * 5000}"), ("'127.0.0.1:9", "…' is no address; give host")),
         (("run", "--core", "json", "--", "mynode", "{config}"), ("simulated world", "choose")),
         (("run", "--", "mynode", "--verbose"), ("{config}", "0 times")),
         (("run", "--toxiproxy", "/no/such/server"), ("/no/such/server",)),
@@ -72,6 +75,21 @@ def test_wrong_use_is_one_sentence_and_2(arguments: tuple[str, ...], words: tupl
     """What the user mistyped is said in one sentence, and nothing is started or written."""
     assert_one_sentence(ringcheck(*arguments, cwd=tmp_path), 2, *words)
     assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("command", [("run", "-n", "0"), ("explore", "--seeds", "1", "-n", "0")])
+def test_a_core_that_ends_its_process_when_it_is_loaded_is_told(command: tuple[str, ...], tmp_path: Path) -> None:
+    """The process is ours, and would have ended without a word."""
+    (tmp_path / "core.py").write_text("import os\nos._exit(5)\n")
+    done = ringcheck(*command, "--core", "core.py", cwd=tmp_path)
+    assert_one_sentence(done, 2, "core.py cannot be imported", "it called os._exit(5)")
+
+
+def test_without_a_command_it_is_its_help() -> None:
+    """As it is, on stderr, since that is wrong use."""
+    done = ringcheck()
+    assert (done.returncode, done.stdout) == (2, "")
+    assert done.stderr == ringcheck("--help").stdout
 
 
 def test_a_core_is_named_by_a_path_from_here(tmp_path: Path) -> None:

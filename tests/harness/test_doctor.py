@@ -1,6 +1,8 @@
 """Each check of the doctor can fail, and then says what to do."""
 
+import os
 import socket
+import subprocess
 import sys
 from pathlib import Path
 
@@ -68,6 +70,34 @@ def test_a_cluster_that_does_not_start_is_wrong() -> None:
     """A node that exits at once is reported with what it said."""
     target = Target.from_command((sys.executable, "-c", "exit('out of luck')", "{config}"))
     assert_wrong(doctor.check_cluster(target), "out of luck")
+
+
+def test_whoever_asks_twice_to_end_it_disturbs_no_clean_up(tmp_path: Path) -> None:
+    """All that was started is gone, and nothing is said but that it was interrupted."""
+    code = """
+import asyncio, os, signal
+from ringcheck import cli, cluster, doctor
+
+def terminate():
+    asyncio.get_running_loop().call_soon(os.kill, os.getpid(), signal.SIGTERM)
+
+async def start_server(*_):
+    terminate()
+    try:
+        await asyncio.Event().wait()
+    finally:
+        terminate()  # while its supervisor is being ended
+
+cluster.start_server = start_server
+doctor.CHECKS = (doctor.check_cluster,)
+cli.main(["doctor"])
+"""
+    done = subprocess.run(
+        [sys.executable, "-c", code],
+        env=os.environ | {"TMPDIR": str(tmp_path)}, capture_output=True, text=True, timeout=60, check=False,
+    )  # fmt: skip
+    assert (done.returncode, done.stdout, done.stderr) == (130, "", "\nringcheck: Interrupted.\n")
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_the_command_tells_good_from_bad(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,5 +1,6 @@
 """History files: what is written is read again, and what is no whole history is refused in one sentence."""
 
+import os
 import re
 from collections.abc import Callable
 from pathlib import Path
@@ -139,6 +140,20 @@ def test_missing_file_and_folder_are_refused(tmp_path: Path) -> None:
     with pytest.raises(HistoryError, match="is a folder"):
         read_history(tmp_path)
     assert HistoryError.exit_code == 2
+
+
+def test_a_name_without_its_end_is_completed_in_the_sentence(tmp_path: Path) -> None:
+    """The newest file of that name is meant, and neither another one nor none at all."""
+    for age, name in enumerate(("KV-04-blind-puts-47791b", "KV-04-blind-puts-0a", "KV-04-blind", "KV-04-blind-puts-x")):
+        (tmp_path / f"{name}.jsonl").touch()
+        os.utime(tmp_path / f"{name}.jsonl", (1e9 - age, 1e9 - age))
+    for name in ("KV-04-blind-puts.jsonl", "KV-04-blind-puts"):
+        with pytest.raises(HistoryError, match=r"did you mean .*/KV-04-blind-puts-47791b\.jsonl\?$"):
+            read_history(tmp_path / name)
+    with pytest.raises(HistoryError, match=r"; name a history"):
+        read_history(tmp_path / "KV-04-blind-get.jsonl")
+    with pytest.raises(HistoryError, match=r"; name a history"):
+        read_history(tmp_path / "nowhere" / "KV-04-blind-puts.jsonl")
 
 
 @pytest.mark.parametrize("time", ["-1e308", "-0.001", "1e300"])

@@ -18,6 +18,7 @@ from ringcheck.judging import words
 from ringcheck.node import CONNECT_S, Node
 from ringcheck.operating.book import USUAL, BookFile, keep_book
 from ringcheck.schedule import Configuration
+from ringcheck.stopping import interrupt_is_its_end
 from ringcheck.target import PLACEHOLDER, Target
 from ringcheck_chaos.ports import HOST
 from ringcheck_chaos.toxiproxy import ToxiproxyError, find_server
@@ -69,13 +70,6 @@ class StartCommand(click.Command):
             formatter.write_dl([(each.name or "", _about(each)) for each in SUBCOMMANDS])
 
 
-@contextlib.contextmanager
-def _interrupt_is_its_end() -> Iterator[None]:
-    """Also one that comes before the command minds its signals itself."""
-    with contextlib.suppress(KeyboardInterrupt):
-        yield
-
-
 def _about(command: click.Command) -> str:
     """The first paragraph of its help."""
     return " ".join((command.help or "").partition("\n\n")[0].split())
@@ -107,7 +101,7 @@ def _about(command: click.Command) -> str:
     "--metrics/--no-metrics", default=True, show_default=True, help="Tell each node an address to serve metrics at."
 )
 @click.argument("target", nargs=-1, type=click.UNPROCESSED, metavar="[-- COMMAND … {config}]")
-@_interrupt_is_its_end()
+@interrupt_is_its_end()
 def start(
     nodes: int,
     spares: int,
@@ -217,12 +211,12 @@ def finding(cluster: Cluster, book: BookFile | None) -> str:
 def introduction(cluster: Cluster, found_by: str = "", observed: Sequence[Node] = ()) -> str:
     """What a cluster is, where its nodes listen, and how to talk to them; `found_by` are options of commands."""
     configuration = cluster.configuration
-    addresses = {node.id: node.address for node in cluster.nodes.values()}
-    first = next(iter(addresses.values()))
+    first = next(iter(cluster.nodes.values())).address
     about = next(iter(cluster.descriptions.values()))
     listed = "\n".join(
-        f"  {node}  {address}{'  a spare, no member yet' if node in cluster.joiners else ''}"
-        for node, address in addresses.items()
+        f"  {node.id}  {node.address}  pid {node.process.pid}"
+        + ("  a spare, no member yet" if node.id in cluster.joiners else "")
+        for node in cluster.nodes.values()
     )
     joining = f"\n  ringcheck cluster join {cluster.joiners[0]} --wait{found_by}" if cluster.joiners else ""
     urls = "\n".join(f"  {node.id}  http://{node.metrics_address}/metrics" for node in observed)

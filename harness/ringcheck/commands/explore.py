@@ -5,6 +5,7 @@ from pathlib import Path
 import click
 
 from ringcheck.commands import choosing
+from ringcheck.commands.workers import WORKERS
 from ringcheck.exploring.audit import USUAL_SHARE
 from ringcheck.exploring.exploration import explore
 from ringcheck.exploring.options import USUAL_TIME_S, Options, usual_workers
@@ -35,7 +36,7 @@ from ringcheck.simulation.loading import REFERENCE
 @click.option(
     "-n",
     "--workers",
-    type=click.IntRange(min=0),
+    type=WORKERS,
     default=usual_workers,
     show_default="one for each core",
     help="Worker processes; 0 tries everything in this one.",

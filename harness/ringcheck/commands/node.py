@@ -1,8 +1,8 @@
 """`ringcheck node`: one reference node in the foreground."""
 
 import os
+import signal
 from pathlib import Path
-from typing import NoReturn
 
 import click
 from google.protobuf import json_format
@@ -12,6 +12,7 @@ from ringcheck.addresses import check_free
 from ringcheck.errors import UsageError
 from ringcheck.node import node_config
 from ringcheck.schedule import Configuration
+from ringcheck.stopping import interrupt_is_its_end
 from ringcheck.target import Target
 
 NODE_ID = "n1"
@@ -35,9 +36,10 @@ NODE_ID = "n1"
     help="Lines to read, or JSON objects; RINGCHECK_LOG_FORMAT or text if not given.",
 )
 @click.pass_context
+@interrupt_is_its_end()
 def command(
     context: click.Context, config: Path | None, listen: str, data: Path, metrics: str, log_format: str | None
-) -> NoReturn:
+) -> None:
     """Run one reference node until Ctrl-C or SIGTERM, which end it gracefully, with exit code 0.
 
     CONFIG holds a dynamo_node.v1.NodeConfig in protobuf's JSON mapping. Without it the node is a ring of its own,
@@ -60,8 +62,13 @@ def command(
     argv = Target.from_command().argv(config.absolute())
     if log_format:
         argv = (*argv, "--log-format", log_format)
-    # The node takes our place: signals, terminal and exit code are its own.
-    os.execv(argv[0], argv)
+    # The node takes our place: signals, terminal and exit code are its own. A wish to stop that comes while it does
+    # so waits until the node can take it.
+    former = signal.pthread_sigmask(signal.SIG_BLOCK, (signal.SIGINT, signal.SIGTERM))
+    try:
+        os.execv(argv[0], argv)
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, former)
 
 
 def _write_config(listen: str, data: Path, metrics: str) -> Path:

@@ -215,7 +215,7 @@ def put(asked: Asked, key: str, value: str, context: str | None, blind: bool) ->
     """Write VALUE in the place of what KEY has; 0x… stands for bytes that are no text, in both."""
     if blind and context is not None:
         raise UsageError("--blind and --context contradict each other; give one of them.")
-    raw, data, seen = given(key), given(value), b"" if blind else _context(context)
+    raw, data, seen = given(key), given(value, "value"), b"" if blind else _context(context)
     report = _with_contacts(asked, lambda contacts: put_value(contacts, raw, data, seen))
     _print_json(report) if asked.as_json else print_written(make_console(), report)
     return CONFORMS

@@ -152,7 +152,8 @@ class Exploration:
         options = self._options
         if options.workers == 0:
             return InProcess(self._trials)
-        return ProcessPool(options.core, options.source, options.workers, self._folder.workers_log)
+        workers = options.workers if options.seeds is None else min(options.workers, options.seeds)
+        return ProcessPool(options.core, options.source, workers, self._folder.workers_log)
 
     def _try_one(self, seed: int) -> None:
         """Try a single seed in this process; its history is kept whatever comes of it."""

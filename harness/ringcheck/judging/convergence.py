@@ -4,6 +4,7 @@ from collections.abc import Iterator
 
 from ringcheck.history import Converged, Counters, Diverged, Observation, ReplicaSeen
 from ringcheck.judging import words
+from ringcheck.judging.dissent import dissent
 from ringcheck.judging.run import Run
 from ringcheck.judging.settlements import Settlement
 from ringcheck.judging.statements import Held, Statement, Unclear
@@ -53,6 +54,9 @@ def _diverged(run: Run, settlement: Settlement, outcome: Diverged) -> Iterator[S
         elsewhere = not inspected and all(len(different) < 2 for different in answers)
     if elsewhere:
         yield Unclear(requirement, "the cluster did not converge, though no difference in its data was seen")
+        return
+    if not inspected and (breach := dissent(run, settlement, outcome, requirement)) is not None:
+        yield breach
         return
     yield Breach(
         requirement=requirement,

@@ -74,6 +74,8 @@ def _denied(run: Run, situation: Situation, operation: Operation) -> Iterator[St
     requirement = "AVL-03" if operation.is_write else "AVL-05"
     if operation.ok:
         alone = f"{operation.node} could exchange messages with {words.nodes(sorted(group - {operation.node}))}"
+        if len(gathered) < len(group):
+            alone += f" on {'the same host' if len(gathered) == 1 else f'{len(gathered)} hosts in all'}"
         yield Breach(
             requirement=requirement,
             expected=f"From before it was asked until it was answered, {alone}, and {_quorum(operation)}, so it is not "

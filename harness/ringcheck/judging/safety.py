@@ -9,6 +9,7 @@ from ringcheck.judging.alibis import Alibi
 from ringcheck.judging.causality import Causality, Superseded
 from ringcheck.judging.charging import charge, disagreement
 from ringcheck.judging.disks import How
+from ringcheck.judging.dissent import parties, said
 from ringcheck.judging.operations import Operation
 from ringcheck.judging.oracle import ConvergedState, Defect, Oracle, Wrong
 from ringcheck.judging.reads import judge_reads
@@ -108,15 +109,12 @@ class KeyJudge:
     def _disagreement(self, state: ConvergedState) -> Iterator[Breach]:
         if len({answer.values for answer in state.answers.values()}) < 2:
             return
-        groups: dict[tuple[str, ...], list[str]] = {}
-        for node, answer in state.answers.items():
-            groups.setdefault(tuple(sorted(set(answer.values))), []).append(node)
+        groups = parties(state.answers)
         if len(groups) > 1:
-            said = [f"{words.nodes(nodes)} returned {words.values(answer)}" for answer, nodes in groups.items()]
             yield Breach(
                 requirement=disagreement(self._run),
                 expected=f"In a converged state every node returns the same values for {words.value(self._key)}.",
-                actual="; ".join(said) + ".",
+                actual="; ".join(said(groups)) + ".",
                 key=self._key,
                 operations=tuple(sorted(state.answers[nodes[0]].id for nodes in groups.values())),
                 nodes=tuple(nodes[0] for nodes in groups.values()),

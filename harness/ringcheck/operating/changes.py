@@ -54,7 +54,8 @@ class Change(msgspec.Struct, frozen=True):
 class ChangeReport(msgspec.Struct, frozen=True, kw_only=True):
     """A change that `through` has accepted. `settled`: every member knows it and has confirmed; None if not followed.
 
-    `waiting_for` is what was still missing when following it was given up. `already`: who was to leave had gone before.
+    `waiting_for` is what was still missing when following it was given up. `already`: who was to leave had gone
+    before, or who was to join was a member for `through`.
     """
 
     change: str
@@ -80,6 +81,7 @@ async def carry_out(contacts: Contacts, change: Change, *, follows: bool = False
     standing = _standing(change.node, statuses)
     if change.kind == "remove" and (running := contacts.by_id(change.node)) and running.description:
         raise UsageError(f"{change.node} still answers at {running.address}{_INSTEAD[standing].format(change.node)}")
+    known = None
     if change.kind == "join":
         known = await _known(change.node, through)
         if not (force or known or standing == "member"):
@@ -101,8 +103,21 @@ async def carry_out(contacts: Contacts, change: Change, *, follows: bool = False
         node=change.node,
         through=through.id,
         view_digest=digest.hex(),
-        already=change.kind == "leave" and standing == "none",
+        already=_already(change, standing, known, statuses[through.id]),
     )
+
+
+def _already(
+    change: Change, standing: Standing, known: config_pb2.Member | None, seen: inspect_pb2.StatusResponse | str
+) -> bool:
+    """Whether the change had been made before. What was `known` and `seen` at the node asked was so before it."""
+    match change.kind:
+        case "join":
+            return known is not None or (not isinstance(seen, str) and change.node in seen.members)
+        case "leave":
+            return standing == "none"
+        case "remove":
+            return False
 
 
 async def follow(

@@ -111,7 +111,7 @@ def conclusion(report: ChangeReport, seconds: float) -> str:
     node, through = report.node, report.through
     if report.settled is False:
         return f"{_accepted(report)}, but after {seconds:.1f} s not carried out: {'; '.join(report.waiting_for)}."
-    if report.already:
+    if report.already and report.change == "leave":
         return f"{node} has left and is drained, or was removed, long since; nothing was changed (asked {through})."
     if report.settled:
         done = {
@@ -120,6 +120,8 @@ def conclusion(report: ChangeReport, seconds: float) -> str:
             "remove": f"{node} is removed: every member knows it, and every partition has been taken over",
         }
         return f"{done[report.change]} ({seconds:.1f} s)."
+    if report.already:
+        return f"{node} is a member already; nothing was changed (asked {through})."
     follows = {
         "join": "partitions are handed over to it from now on",
         "leave": "stop it only when `ringcheck cluster status` no longer says that it is draining",

@@ -7,6 +7,7 @@ import shlex
 import textwrap
 from collections import Counter
 
+import msgspec
 from rich import box
 from rich.console import Console
 from rich.padding import Padding
@@ -15,6 +16,7 @@ from rich.text import Text
 
 from ringcheck.engine import Run
 from ringcheck.events import Event
+from ringcheck.judging import words
 from ringcheck.judging.verdict import Verdict
 from ringcheck.outcome import BREACH, BROKE, CONFORMS, INCONCLUSIVE, INTERRUPTED, WRONG_USE, Outcome
 from ringcheck.reports.printable import printable
@@ -26,6 +28,8 @@ from ringcheck.version import __version__
 STYLES = {"pass": "green", "fail": "bold red", "inconclusive": "yellow", "skipped": "dim"}
 NARROW = 72
 """Columns that the table of verdicts needs to be read with ease."""
+
+WHAT_BROKE = "What broke"
 
 CONCLUSIONS = {
     CONFORMS: "conforms",
@@ -49,10 +53,11 @@ class TerminalReport:
         """Say what is about to happen, so that it can be repeated whatever comes."""
         self._run = run
         options = run.options
-        workers = f"{options.workers} workers" if options.workers > 1 else "1 worker"
+        # With 0 workers one process does it all.
+        workers = words.times(max(options.workers, 1), "worker")
+        nodes = words.times(options.nodes, "node")
         self._console.print(
-            Text(f"ringcheck {__version__} · {options.nodes} nodes · {workers} · seed {run.seed}", "bold"),
-            soft_wrap=True,
+            Text(f"ringcheck {__version__} · {nodes} · {workers} · seed {run.seed}", "bold"), soft_wrap=True
         )
         core = options.core and f"core     {options.core} (simulated)"
         self._console.print(Text(core or f"target   {shlex.join(run.target.command)}"), soft_wrap=True)
@@ -79,16 +84,17 @@ def print_outcome(console: Console, outcome: Outcome) -> None:
     if not blind:
         _print_findings(console, outcome)
     if outcome.problems:
-        console.print(Text("\nWhat broke", "bold"))
+        console.print(Text(f"\n{WHAT_BROKE}", "bold"))
     for problem in outcome.problems:
         console.print(Text(textwrap.indent(printable(problem), "  "), "yellow"), soft_wrap=True)
 
 
 def _print_findings(console: Console, outcome: Outcome) -> None:
+    verdicts = tuple(_referring(verdict, outcome.problems) for verdict in outcome.verdicts)
     if console.width < NARROW:
-        print_verdict_lines(console, outcome.verdicts)
+        print_verdict_lines(console, verdicts)
     else:
-        console.print(verdict_table(outcome.verdicts))
+        console.print(verdict_table(verdicts))
     if outcome.unjudged:
         console.print(Text(f"Not judged by this version: {', '.join(outcome.unjudged)}"))
     if outcome.events:
@@ -101,6 +107,16 @@ def _print_findings(console: Console, outcome: Outcome) -> None:
         others = ", ".join(sorted({charge.breach.requirement for charge in outcome.others}))
         console.print(Text(f"\nSeen on the way, though not selected: breaches of {others}.", "yellow"))
         console.print(Text(printable(story(outcome.others[0]))), soft_wrap=True)
+
+
+def _referring(verdict: Verdict, problems: tuple[str, ...]) -> Verdict:
+    """The same, with reasons that refer to problems instead of repeating them: those are told once, below the table."""
+    reasons = []
+    for reason in verdict.reasons:
+        what, _, why = reason.partition(": ")  # as in "given up: …", "KV-04-blind-puts stopped early: …"
+        told = any(problem == why or problem.endswith(f": {why}") for problem in problems)
+        reasons.append(f"{what}, see {WHAT_BROKE}" if told else reason)
+    return msgspec.structs.replace(verdict, reasons=tuple(dict.fromkeys(reasons)))
 
 
 def verdict_table(verdicts: tuple[Verdict, ...]) -> Table:

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from ringcheck.errors import UsageError
+from ringcheck.simulation.captivity import captivity
 from ringcheck.simulation.core import Kit
 
 REFERENCE: Final = "ringcheck_reference.simulated"
@@ -53,7 +54,8 @@ def _from_path(place: str) -> Any:
     if not all(part.isidentifier() for part in place.split(".")):
         raise UsageError(f"{place!r} is no name of a module; write package.module, or the path of a .py file.")
     try:
-        return importlib.import_module(place)
+        with captivity():
+            return importlib.import_module(place)
     except ModuleNotFoundError as error:
         if (file := Path(f"{place}.py")).is_file():
             raise UsageError(f"There is no module {place}; for the file that lies here, write {file}.") from None
@@ -77,7 +79,8 @@ def _from_file(path: Path) -> Any:
     sys.modules[name] = module
     sys.path.insert(0, str(path.parent))  # as for a script: its neighbours are found
     try:
-        spec.loader.exec_module(module)
+        with captivity():
+            spec.loader.exec_module(module)
     except (Exception, SystemExit) as error:
         del sys.modules[name]
         raise UsageError(f"{path} cannot be imported: {type(error).__name__}: {error}.") from error

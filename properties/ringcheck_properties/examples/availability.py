@@ -2,7 +2,7 @@
 
 from ringcheck_chaos.faults import Cut, Isolate, LinkFault, Split
 from ringcheck_properties.builder import Story
-from ringcheck_properties.clusters import at_least, everywhere, with_fallbacks
+from ringcheck_properties.clusters import at_least, everywhere, uneven, with_fallbacks
 from ringcheck_properties.registry import example
 
 KEYS = tuple(f"key{number}" for number in range(8))
@@ -78,12 +78,29 @@ def a_slow_way(story: Story) -> None:
     story.settle()
 
 
+@example("AVL-01", shape=with_fallbacks)
+def a_slow_way_beyond(story: Story) -> None:
+    """A node is far from all but one, which is near to everybody else and must not leave its writes to the far one.
+
+    There are as many near nodes as all copies need: one is down.
+    """
+    at_least(5, len(story.nodes))
+    far = story.node
+    near, gone, *others = story.others(far)
+    for node in others:
+        story.inject(LinkFault(how="latency", source=far, target=node, latency_ms=LONG_DELAY_MS))
+    story.inject(Isolate(how="down", node=gone))
+    story.pause()
+    for number in range(24):  # enough for the far one to be the first home of some, wherever they are
+        story.put(f"far{number}", through=near, w=story.configuration.n, wait=False)
+    story.settle()
+
+
 @example("AVL-03", "AVL-05")
 def cut_off_nodes_do_not_answer(story: Story) -> None:
     """A node alone (refused) and, where there are enough, another (black-holed) are asked for quorums of two."""
     at_least(2, len(story.nodes))
-    for key in KEYS:
-        story.put(key)
+    puts = {key: story.put(key) for key in KEYS}
     alone = story.nodes[: max(1, len(story.nodes) - 2)][:2]
     mechanisms: tuple[Cut, ...] = ("down", "drop")
     for node, how in zip(alone, mechanisms, strict=False):
@@ -96,6 +113,8 @@ def cut_off_nodes_do_not_answer(story: Story) -> None:
         for key in KEYS[:3]:
             story.put(key, through=node, w=2, wait=False)
         story.put("untouched", through=node, w=2, wait=False)
+        for key in KEYS[3:6]:
+            story.delete(key, context=puts[key], through=node, w=2, wait=False)
     story.settle()
 
 
@@ -103,8 +122,7 @@ def cut_off_nodes_do_not_answer(story: Story) -> None:
 def a_request_may_ask_for_more(story: Story) -> None:
     """One node is cut off, the others are enough for the usual quorums; requests that ask for all N are not."""
     at_least(2, len(story.nodes))
-    for key in KEYS:
-        story.put(key)
+    puts = {key: story.put(key) for key in KEYS}
     story.inject(Isolate(how="drop", node=story.node))
     story.pause()
     present, everybody = story.others(story.node), story.configuration.n
@@ -112,6 +130,26 @@ def a_request_may_ask_for_more(story: Story) -> None:
         through = present[number % len(present)]
         story.put(key, through=through, w=everybody, wait=False)
         story.get(key, through=through, r=everybody, wait=False)
+        story.delete(key, context=puts[key], through=through, w=everybody, wait=False)
+    story.wait()
+    story.settle()
+
+
+@example("AVL-03", shape=uneven)
+def two_members_on_one_host(story: Story) -> None:
+    """The two members that share a machine are cut off together: they are one copy, and a write that wants two fails.
+
+    What a Get wants of them is left open by the contract, so none is asked.
+    """
+    at_least(3, len(story.nodes))
+    puts = {key: story.put(key) for key in KEYS}
+    hosts = dict(zip(story.configuration.node_ids, story.configuration.hosts, strict=True))
+    shared = tuple(node for node in story.nodes if list(hosts.values()).count(hosts[node]) > 1)
+    story.inject(Split(how="down", left=shared, right=story.others(*shared)))
+    story.pause()
+    for number, key in enumerate(KEYS):
+        story.put(key, through=shared[number % 2], w=2, wait=False)
+        story.delete(key, context=puts[key], through=shared[number % 2], w=2, wait=False)
     story.wait()
     story.settle()
 

@@ -2,12 +2,15 @@
 
 from ringcheck_chaos.faults import Isolate, LinkFault, Split
 from ringcheck_properties.builder import Story
-from ringcheck_properties.clusters import at_least, everywhere, in_pairs, lazy, reaping
+from ringcheck_properties.clusters import at_least, everywhere, in_pairs, lazy, reaping, with_fallbacks
 from ringcheck_properties.registry import example
 
 KEYS = tuple(f"key{number}" for number in range(6))
 MANY = tuple(f"key{number}" for number in range(30))
 """Enough for every node to be the first home of some, and every two to be the homes of some."""
+SLOW_MS = 400
+"""Each way."""
+WAVES = 3
 LIFETIMES = 10
 """Of a tombstone, until it is surely reaped by a node that asks too few; two are needed, and some for asking."""
 
@@ -75,6 +78,31 @@ def a_disk_is_lost_after_handoff(story: Story) -> None:
         story.pause()  # what stand-ins hold goes home
     story.wipe(story.node)
     story.restart(story.node)
+    story.settle()
+
+
+@example("DUR-03", shape=with_fallbacks)
+def a_write_that_meets_a_hint_on_its_way(story: Story) -> None:
+    """A stand-in hands hints over on a slow way, while more is written to the same keys; then the other copy is lost.
+
+    The node asked reaches the stand-in alone, so for keys of which that is no home these two have the only copies.
+    Each wave comes sooner after the one before than an answer on the slow way can: a wave or two find a hint that was
+    sent and not answered yet, whenever it was.
+    """
+    at_least(3, len(story.nodes))
+    asked, keeper, *homes = story.nodes
+    for home in homes:
+        story.inject(LinkFault(how="down", source=asked, target=home))
+        story.inject(LinkFault(how="latency", source=keeper, target=home, latency_ms=SLOW_MS))
+    story.pause()
+    for _ in range(WAVES):
+        for key in MANY[:20]:
+            story.put(key, through=asked, wait=False)
+        story.wait()
+        story.lapse(SLOW_MS / 1000)
+    story.lapse(5 * SLOW_MS / 1000)  # every answer has come
+    story.wipe(asked)
+    story.restart(asked)
     story.settle()
 
 

@@ -245,7 +245,7 @@ class AntiEntropyRound(Conversation):
             ours_to_ask = (desk.own < peer) == (self._round % 2 == 0) and desk.replica.is_read
             if ours_to_ask and desk.peers[peer].heard and (running is None or running.closed):
                 self._running[peer] = Exchange(desk, peer, partitions)
-                self._running[peer].begin()
+                desk.begin(self._running[peer])
         desk.wake(self, desk.now + desk.config.anti_entropy_interval)
 
     def _partitions_shared_with(self, peer: NodeId) -> tuple[int, ...]:

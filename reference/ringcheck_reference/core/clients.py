@@ -46,7 +46,8 @@ class Clients:
         self._desk = desk
         self._mint = mint
         desk.on_gone = mint.forget
-        self._forwards: dict[Ticket, Outcome | None] = {}
+        self._forwards: dict[Ticket, Outcome | list[Caller]] = {}
+        """How each ended, or who waits for that: the same peer, on whatever streams it has asked."""
         self._forgotten: dict[Asker, int] = {}
         """The highest id of a request that was forgotten: what is not higher may be a replay."""
 
@@ -91,22 +92,27 @@ class Clients:
             self._desk.answer(caller, request, Refusal(Code.INVALID_ARGUMENT, reason))
             return
         ticket = (caller.node, caller.incarnation, request, _digest(write))
-        if ticket in self._forwards:
-            # A replay. While the first is under way its answer serves both.
-            outcome = self._forwards[ticket]
-            if outcome is not None:
-                self._desk.answer(caller, request, outcome)
+        known = self._forwards.get(ticket)
+        if isinstance(known, Outcome):
+            self._desk.answer(caller, request, known)
+            return
+        if known is not None:
+            # A replay while the first is under way, whose answer serves all of the same stream.
+            if caller not in known:
+                known.append(caller)
             return
         if reason := self._may_be_replayed(caller, request):
             self._desk.answer(caller, request, Refusal(Code.FAILED_PRECONDITION, reason))
             return
-        self._remember(ticket)
+        asking = [caller]
+        self._remember(ticket, asking)
 
         def finish(outcome: Outcome) -> None:
             self._desk.admission.end(ticket, self._desk.now)
             if ticket in self._forwards:
                 self._forwards[ticket] = outcome
-            self._desk.answer(caller, request, outcome)
+            for each in asking:
+                self._desk.answer(each, request, outcome)
 
         if self._desk.admission.begin(ticket, self._desk.now):
             try:
@@ -133,7 +139,7 @@ class Clients:
         except InvalidRequest as error:
             finish(Outcome(Code.INVALID_ARGUMENT, str(error)))
             return
-        Writing(self._desk, self._mint, write.key, write.value, context, write.w, finish).begin()
+        self._desk.begin(Writing(self._desk, self._mint, write.key, write.value, context, write.w, finish))
 
     def _checked(self, key: bytes, value: bytes | None, context: bytes) -> Context:
         """The decoded context of a write that may be carried out."""
@@ -149,8 +155,8 @@ class Clients:
             raise InvalidRequest("a Delete needs a context that covers a version; Get the key first")
         return decoded
 
-    def _remember(self, ticket: Ticket) -> None:
-        self._forwards[ticket] = None
+    def _remember(self, ticket: Ticket, asking: list[Caller]) -> None:
+        self._forwards[ticket] = asking
         if len(self._forwards) > MAX_REMEMBERED:
             oldest = next(iter(self._forwards))
             del self._forwards[oldest]

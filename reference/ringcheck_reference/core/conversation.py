@@ -13,14 +13,6 @@ class Conversation:
     def start(self) -> None:
         """Do what comes first."""
 
-    def begin(self) -> None:
-        """Start. If that raises, whoever waits is told, as of any mistake: what has not begun nobody else would end."""
-        try:
-            self.start()
-        except Exception:
-            self.on_mistake()
-            raise
-
     def on_answer(self, request: int, sender: NodeId, body: AnswerBody) -> None:
         """`sender` answered; a Refusal is an answer too."""
 

@@ -92,7 +92,7 @@ class Desk:
         self.unreachable: list[tuple[NodeId, int]] = []
         """Requests to nodes that are no peers, whose failure is still to be told."""
         self.on_gone: Callable[[bytes], object] = lambda _key: None
-        """Is told of every key that the own replica has forgotten, having been reaped or dropped."""
+        """Is told of every key that is being reaped, or that the own replica has dropped."""
         self.mistakes: list[Exception] = []
         """What was raised since the node was left last."""
 
@@ -313,6 +313,13 @@ class Desk:
                 self.mistaken(error, conversation)
 
     # Mistakes, and damage.
+
+    def begin(self, conversation: Conversation) -> None:
+        """Start it. A mistake in that ends it, as one does later: whoever begins several goes on with the next."""
+        try:
+            conversation.start()
+        except Exception as error:
+            self.mistaken(error, conversation)
 
     def _tell_of_lost_key(self, key: bytes, reason: str) -> None:
         self.effects.append(Damage(f"the key {key!r}", reason))

@@ -54,7 +54,5 @@ class Probe(Conversation):
     def on_answer(self, _request: int, sender: NodeId, body: AnswerBody) -> None:
         """Keep what the Pong reports, and whether it came late."""
         if isinstance(body, Pong):
-            peer = self._desk.peers[sender]
-            peer.incarnation = body.incarnation
-            peer.reachable = body.reachable
-            peer.late = self._desk.now - self._began > self._desk.config.replica_timeout
+            late = self._desk.now - self._began > self._desk.config.replica_timeout
+            self._desk.peers.report(sender, body.incarnation, body.reachable, late=late)

@@ -222,7 +222,7 @@ class DroppingRound(Conversation):
             if copies:
                 self._last = number
                 self._running.add(number)
-                Dropping(self._desk, self._membership, placed, copies, self._ended).begin()
+                self._desk.begin(Dropping(self._desk, self._membership, placed, copies, self._ended))
 
     def _ended(self, partition: int, has_dropped: bool) -> None:
         self._running.discard(partition)

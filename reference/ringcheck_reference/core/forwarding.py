@@ -2,8 +2,9 @@
 
 Any home node may coordinate (section 6.4): a home that is asked and can gather W machines spares the way to another.
 Else the coordinator is the first of the preference list that this node can reach and that can, by what it last
-reported, gather W, one that answers late only if there is no other; if nobody is known to, this node tries itself. A
-write is coordinated at most once: only one that certainly was never sent may go to the next.
+reported, gather W in time; if nobody is known to, this node tries itself. One that answers late comes last, and to a
+home it is no better than itself: its way there is what makes the write late. A write is coordinated at most once: only
+one that certainly was never sent may go to the next.
 """
 
 from collections.abc import Callable
@@ -46,14 +47,15 @@ class Forwarding(Conversation):
     def coordinator(self) -> NodeId:
         """Who is to coordinate, of those not tried yet."""
         desk, write = self._desk, self._write
-        if desk.standing.counts(desk.ring.partition(write.key)) and desk.peers.can_gather(desk.own, write.w):
+        is_home = desk.standing.counts(desk.ring.partition(write.key))
+        if is_home and desk.peers.can_gather(desk.own, write.w):
             return desk.own
         late = desk.own
         for node in desk.ring.preference_list(write.key):
             if node not in self._tried and desk.peers.trusts(node) and desk.peers.can_gather(node, write.w):
                 if not desk.peers.is_late(node):
                     return node
-                if late == desk.own:
+                if late == desk.own and not is_home:
                     late = node
         return late
 

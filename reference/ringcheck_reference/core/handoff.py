@@ -59,7 +59,11 @@ class Handoff(Conversation):
         """Keep some hints in flight until all have been sent."""
         while self._keys and len(self._sent) < self._desk.admitted(MAX_IN_FLIGHT):
             key = self._keys.popleft()
-            state = self._desk.hints.durable((self._target, key))
+            try:
+                state = self._desk.hints.durable((self._target, key))
+            except Exception as error:  # A place of the disk that cannot be read must not keep all behind it here.
+                self._desk.mistaken(error)
+                continue
             if state:
                 request = self._desk.ask(self._target, Replicate(key, state, cause=Cause.HANDOFF), self)
                 self._sent[request] = (key, state)
@@ -85,5 +89,5 @@ class HandoffRound(Conversation):
                 continue
             if running is None or running.closed:
                 self._running[target] = Handoff(desk, target)
-                self._running[target].begin()
+                desk.begin(self._running[target])
         desk.wake(self, desk.now + desk.config.handoff_interval)

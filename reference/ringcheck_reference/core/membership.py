@@ -92,7 +92,7 @@ class Membership(Conversation):
         running = self._gossiping.get(node)
         if node in desk.peers and self._said.get(node) != said and (running is None or running.closed):
             self._gossiping[node] = Gossiping(desk, node, self.learn_from, lambda: self._end(node, said))
-            self._gossiping[node].begin()
+            desk.begin(self._gossiping[node])
 
     def learn_from(self, events: Iterable[Event], learnt: Learnt) -> None:
         """As `learn`, of what somebody else says; raises MalformedEvent, and takes in nothing, if it makes no sense."""

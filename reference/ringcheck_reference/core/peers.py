@@ -18,7 +18,7 @@ class Peer:
     incarnation: str | None = None
     """As its last Hello or Pong said."""
     reachable: tuple[NodeId, ...] = ()
-    """Who had answered IT, by its last Pong."""
+    """Who had answered IT in time, by its last Pong."""
     late: bool = False
     """Its last Pong took longer than a replica may take: it can be reckoned with, but nobody should wait for it."""
     waiting_since: float | None = None
@@ -71,6 +71,15 @@ class Peers(dict[NodeId, Peer]):
             peer.trusted = peer.heard = True
             self._reachable = None
 
+    def report(self, node: NodeId, incarnation: str, reachable: tuple[NodeId, ...], *, late: bool) -> None:
+        """What the last Pong of `node` says, and whether it came late."""
+        peer = self[node]
+        peer.incarnation = incarnation
+        peer.reachable = reachable
+        if peer.late != late:
+            peer.late = late
+            self._reachable = None
+
     def suspect(self, node: NodeId) -> None:
         """A request could not be sent, was lost, or waited too long."""
         peer = self[node]
@@ -100,13 +109,13 @@ class Peers(dict[NodeId, Peer]):
                 peer.waiting_since += gap
 
     def reachable(self) -> tuple[NodeId, ...]:
-        """Who has answered this node lately, sorted: what its Pong reports."""
+        """Who has answered this node lately and in time, sorted: what its Pong reports."""
         if self._reachable is None:
-            self._reachable = tuple(sorted(node for node, peer in self.items() if peer.heard))
+            self._reachable = tuple(sorted(node for node, peer in self.items() if peer.heard and not peer.late))
         return self._reachable
 
     def can_gather(self, node: NodeId, machines: int) -> bool:
-        """Whether `node`, this one or a peer heard from, is known to reach that many machines, its own included."""
+        """Whether `node`, this one or a peer heard from, can reach so many machines in time, its own included."""
         if node == self._own:
             reached = self.reachable()
         else:

@@ -175,7 +175,7 @@ class ReapingRound(Conversation):
         for partition, some in leaves.items():
             if some:
                 self._running[partition] = Reaping(desk, self._membership, partition, tuple(some))
-                self._running[partition].begin()
+                desk.begin(self._running[partition])
 
 
 def concerned(desk: Desk) -> list[NodeId]:
@@ -202,6 +202,8 @@ def disagreed(desk: Desk, partition: int, leaves: tuple[Leaf, ...]) -> tuple[int
     for place, each in enumerate(leaves):
         if agrees(desk, partition, each):
             _part(desk, each)
+            if desk.own not in desk.ring.owners_of(partition):
+                desk.on_gone(each.key)  # It will not hear what becomes of it.
         else:
             kept.append(place)
     return tuple(kept)

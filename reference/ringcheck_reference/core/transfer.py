@@ -144,7 +144,7 @@ class Transfer(Conversation):
             if not succeeded:
                 self._end(whole=False)
             elif waiting:
-                step(self._desk, waiting.popleft(), self.partition, go_on).begin()
+                self._desk.begin(step(self._desk, waiting.popleft(), self.partition, go_on))
             else:
                 then()
 
@@ -339,7 +339,7 @@ class TransferRound(Conversation):
                 busy = number in self._running or number in self._unpublished or number in self._failed
                 if len(self._running) < MAX_PARTITIONS and not busy and standing.takes(number):
                     self._running.add(number)
-                    Transfer(self._desk, number, self._ended).begin()
+                    self._desk.begin(Transfer(self._desk, number, self._ended))
         finally:
             self._is_going_on = False
 

@@ -60,15 +60,17 @@ class Mint:
             self.forget(next(iter(self._issued)))
         return dot
 
-    def mend_gap(self, key: bytes, seen: Context, *, knows_all: bool) -> None:
+    def mend_gap(self, key: bytes, seen: Context) -> None:
         """Count `key` from 1 again, as a new actor, where its next dot would stand alone in contexts, and all after it.
 
         So it does when dots before it are in no context any more, having been reaped, or never came into one, their
-        writes having failed. `knows_all`: what this node has issued would be in `seen`, if it were anywhere.
+        writes having failed. Only a home can tell: what this node has issued is in `seen`, if it is anywhere. To a
+        stand-in, which has handed over what it held, dots stand alone that the homes know all others of; it has to
+        `forget` the key when it learns of a gap.
         """
         actor, issued = self._issued.get(key) or (self._for_new_keys(), 0)
         is_apart = any(dot.actor == actor for dot in seen.loose)
-        if is_apart or (knows_all and issued > seen.highest(actor)):
+        if is_apart or issued > seen.highest(actor):
             self._issued[key] = Dot(self._begin(), 0)
 
     def take_back(self, key: bytes, dot: Dot) -> None:
@@ -77,7 +79,7 @@ class Mint:
             self._issued[key] = Dot(dot.actor, dot.counter - 1)
 
     def forget(self, key: bytes) -> None:
-        """Nothing is held of the key any more. Should it be written again, it is by an actor that never was."""
+        """Something is missing of what was issued. If the key is written again, it is by an actor that never was."""
         if self._issued.pop(key, None) is not None:
             self._has_forgotten = True
 
@@ -169,7 +171,8 @@ class Writing(Conversation):
         if self._value is None:
             return State.of((), self._context)
         seen = known.context.join(self._context)
-        self._mint.mend_gap(self._key, seen, knows_all=self._desk.own in self._homes)
+        if self._desk.own in self._homes:
+            self._mint.mend_gap(self._key, seen)
         dot = self._mint.next_dot(self._key, seen)
         context = self.new_context(dot, known)
         self._result = encode_context(self._key, context)
@@ -237,7 +240,7 @@ class Writing(Conversation):
     def on_mistake(self) -> None:
         """Nobody knows what has become of the write."""
         if not self._acknowledged and not self.closed:
-            self._finish(Outcome(Code.INTERNAL, MISTAKE))
+            self._end_badly(Code.INTERNAL, MISTAKE)
         self.close()
 
     def _known(self) -> State:
@@ -389,5 +392,11 @@ class Writing(Conversation):
 
     def _fail(self) -> None:
         reason = f"fewer than {self._quorum.needed} nodes could hold the write; it may take effect later"
-        self._finish(Outcome(Code.UNAVAILABLE, reason))
+        self._end_badly(Code.UNAVAILABLE, reason)
         self.close()
+
+    def _end_badly(self, code: Code, reason: str) -> None:
+        """Perhaps nobody holds the version, and a stand-in will not hear whether anybody does."""
+        if self._desk.own not in self._homes:
+            self._mint.forget(self._key)
+        self._finish(Outcome(code, reason))

@@ -1,6 +1,7 @@
 """The NodeConfig file: read once at start, checked wholly, and given defaults."""
 
 import os
+import re
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -18,6 +19,12 @@ MOST_PARTITIONS: Final = 1 << 16
 """Choosing the owners of so many takes seconds, and any number of members fits into far fewer."""
 MOST_MESSAGE_BYTES: Final = 2**31 - 1
 """gRPC counts the bytes of a message with a signed number of 32 bits."""
+
+
+_MOST_SHOWN: Final = 100
+"""Characters of a value that is wrong; more of it would hide the sentence."""
+# As gRPC has it: an IPv6 address stands in brackets, and nothing else does.
+_HOST_TO_LISTEN_ON: Final = re.compile(r"\[[^\[\]]*:[^\[\]]*\]|[^\[\]:]+")
 
 
 class ConfigError(Exception):
@@ -76,9 +83,14 @@ def check(message: config_pb2.NodeConfig) -> Settings:
     _expect(message.node_id != "", "node_id is empty; give the node an id.")
     _not_too_long("node_id", message.node_id)
     _quorums(message, len({member.machine for member in members}))
-    _address("listen_address", message.listen_address)
+    _address_to_listen_on("listen_address", message.listen_address)
     if message.metrics_address:
-        _address("metrics_address", message.metrics_address)
+        _address_to_listen_on("metrics_address", message.metrics_address)
+        _expect(
+            message.metrics_address != message.listen_address,
+            f"metrics_address is {_shown(message.metrics_address)}, as listen_address is; metrics are served beside "
+            "gRPC, so give one of them another port.",
+        )
     return Settings(
         listen_address=message.listen_address,
         data_directory=_data_directory(message.data_directory),
@@ -147,11 +159,34 @@ def _quorums(message: config_pb2.NodeConfig, hosts: int) -> None:
 
 
 def _address(name: str, address: str) -> None:
-    host, colon, port = address.rpartition(":")
+    host, _, port = address.rpartition(":")
     _expect(
-        bool(host and colon) and port.isascii() and port.isdigit() and 1 <= int(port) <= 65535,
-        f'{name} is {address!r}; write it as host:port, for example "127.0.0.1:20001".',
+        # Whoever counts the digits first is not asked to read thousands of them.
+        _is_host(host) and port.isascii() and port.isdigit() and len(port) <= 5 and 1 <= int(port) <= 65535,
+        f'{name} is {_shown(address)}; write it as host:port, for example "127.0.0.1:20001".',
     )
+
+
+def _address_to_listen_on(name: str, address: str) -> None:
+    _address(name, address)
+    host, _, _ = address.rpartition(":")
+    _expect(
+        _HOST_TO_LISTEN_ON.fullmatch(host) is not None,
+        f'{name} is {_shown(address)}; write an IPv6 address, and nothing else, in brackets, as in "[::1]:20001".',
+    )
+
+
+def _is_host(host: str) -> bool:
+    """Whether it may be the name of a host, or its address: sockets raise UnicodeError for labels of wrong lengths."""
+    try:
+        host.encode("idna")
+    except UnicodeError:
+        return False
+    return host != "" and host.isprintable()
+
+
+def _shown(text: str) -> str:
+    return repr(text if len(text) <= _MOST_SHOWN else f"{text[:_MOST_SHOWN]}…")
 
 
 def _address_book(message: config_pb2.NodeConfig, members: tuple[Member, ...]) -> dict[str, str]:
@@ -170,7 +205,13 @@ def _address_book(message: config_pb2.NodeConfig, members: tuple[Member, ...]) -
 def _data_directory(name: str) -> Path:
     _expect(name != "", "data_directory is empty; name an existing directory.")
     directory = Path(name)
-    _expect(directory.is_dir(), f"data_directory {name} does not exist or is no directory; create it first.")
+    try:
+        exists = directory.is_dir()
+    except OSError as error:  # a name that is too long, a folder on the way that may not be entered
+        raise ConfigError(
+            f"data_directory {_shown(name)} cannot be looked at: {error.strerror}; name another one."
+        ) from error
+    _expect(exists, f"data_directory {name} does not exist or is no directory; create it first.")
     _expect(os.access(directory, os.W_OK | os.X_OK), f"data_directory {name} is not writable; allow it.")
     return directory
 

@@ -42,11 +42,14 @@ class _GuardedHandler(grpc.GenericRpcHandler):
 
     def __init__(self, handler: grpc.GenericRpcHandler) -> None:
         self._handler = handler
+        self._methods: dict[str, Any] = {}
+        """By name, those that were asked for: to guard one takes longer than to find it."""
 
     def service(self, details: grpc.HandlerCallDetails) -> Any:
         """See GenericRpcHandler."""
-        method = self._handler.service(details)
-        return None if method is None else _guarded(method)
+        if (found := self._methods.get(details.method)) is None and (method := self._handler.service(details)):
+            found = self._methods[details.method] = _guarded(method)
+        return found
 
 
 def _guarded(handler: Any) -> Any:

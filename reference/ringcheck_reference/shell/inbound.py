@@ -3,7 +3,7 @@
 import asyncio
 import logging
 from collections.abc import Callable
-from typing import Any, Protocol
+from typing import Any, Final, Protocol
 
 import grpc
 import grpc.aio
@@ -16,6 +16,9 @@ from ringcheck_reference.shell.outbox import Outbox
 from ringcheck_reference.shell.pace import Pace
 
 log = logging.getLogger(__name__)
+
+_AT_ONCE: Final = 256
+"""After so many requests of one message others have a turn, and answers are written."""
 
 ViewDigest = Callable[[], bytes]
 """The digest of this node's view, as it is now."""
@@ -32,12 +35,15 @@ class InboundListener(Protocol):
     def asked(self, caller: Caller, request: peer_pb2.ExchangeRequest) -> None:
         """A peer asks; the answer goes to `Inbound.answer` with the same caller and request id."""
 
-    def took_in(self) -> None:
-        """All that has come in one message has been told."""
+    def took_in(self, *, alone: bool) -> None:
+        """All that has come in one message has been told; it is `alone` when no other request is under way here."""
 
 
 class _Stream:
-    """One open stream, its answers waiting to be written. A peer that does not read loses what is too much."""
+    """One open stream, its answers waiting to be written. It ends when they are too many for a peer that does not read.
+
+    So the peer knows that it has lost them; if only some were left out, it would wait for these as long as it runs.
+    """
 
     def __init__(self, serial: int, pace: Pace) -> None:
         self.serial = serial
@@ -45,6 +51,14 @@ class _Stream:
         self.under_way: set[int] = set()
         """The requests that are not answered yet."""
         self.outbox = Outbox(peer_pb2.ExchangeResponse, lambda: len(self.under_way), pace)
+        self.writing: asyncio.Task[None] | None = None
+        """The stream ends with it."""
+
+    def answer(self, response: peer_pb2.ExchangeResponse) -> None:
+        """Queue an answer."""
+        self.under_way.discard(response.request_id)
+        if not self.outbox.put(response) and self.writing is not None:
+            self.writing.cancel()
 
     async def write(self, context: _Context) -> None:
         """Write what is queued, until cancelled."""
@@ -76,8 +90,7 @@ class Inbound:
     def answer(self, caller: Caller, response: peer_pb2.ExchangeResponse) -> None:
         """Answer on the stream that asked, if it is still there."""
         if (stream := self._streams.get(caller.stream)) is not None and response.request_id:
-            stream.under_way.discard(response.request_id)
-            stream.outbox.put(response)
+            stream.answer(response)
 
     async def exchange(self, _requests: object, context: _Context) -> None:
         """Serve one stream until the peer or this node ends it."""
@@ -85,7 +98,7 @@ class Inbound:
         stream = _Stream(self._opened, self._pace)
         self._streams[stream.serial] = stream
         reading = asyncio.create_task(self._read(stream, context))
-        writing = asyncio.create_task(stream.write(context))
+        stream.writing = writing = asyncio.create_task(stream.write(context))
         both = {reading, writing}
         self._tasks |= both
         try:
@@ -106,11 +119,15 @@ class Inbound:
     async def _read(self, stream: _Stream, context: _Context) -> None:
         while isinstance(request := await context.read(), peer_pb2.ExchangeRequest):
             if request.HasField("several"):
-                for each in request.several.requests:
+                for number, each in enumerate(request.several.requests, start=1):
                     self._try(stream, each)
+                    if number % _AT_ONCE == 0:
+                        self._listener.took_in(alone=False)
+                        await asyncio.sleep(0)
             else:
                 self._try(stream, request)
-            self._listener.took_in()
+            self._listener.took_in(alone=self._pace.under_way() == 1)
+            await asyncio.sleep(0)  # What that has brought about goes first: to ask for the next message takes a while.
 
     def _try(self, stream: _Stream, request: peer_pb2.ExchangeRequest) -> None:
         try:
@@ -149,7 +166,7 @@ class Inbound:
         """What this side answers itself."""
         response.view_digest = self._view_digest()
         if (stream := self._streams.get(serial)) is not None and response.request_id:
-            stream.outbox.put(response)
+            stream.answer(response)
 
 
 def _refusal(request: peer_pb2.ExchangeRequest, code: grpc.StatusCode, message: str) -> peer_pb2.ExchangeResponse:

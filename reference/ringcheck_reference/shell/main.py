@@ -1,12 +1,14 @@
 """One node, from its NodeConfig to its graceful stop."""
 
 import asyncio
+import contextlib
 import logging
 import os
 import signal
 import socket
 import sqlite3
 import sys
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -28,6 +30,8 @@ from ringcheck_reference.shell.schema import StoreError
 from ringcheck_reference.shell.server import Server
 from ringcheck_reference.shell.services import KeyValueService, NodeService, RingService
 from ringcheck_reference.shell.store import Store
+
+STOPS: Final = (signal.SIGTERM, signal.SIGINT)
 
 EXIT_STOPPED: Final = 0
 EXIT_WRONG_CONFIG: Final = 2
@@ -58,7 +62,10 @@ class Parts:
 
 
 def serve(config_path: Path, parts: Parts | None = None, *, json_logs: bool = False) -> int:
-    """Run a node until SIGTERM or SIGINT. Returns the exit code; what went wrong is one sentence on stderr."""
+    """Run a node until SIGTERM or SIGINT, which are ignored from its end on.
+
+    Returns the exit code; what went wrong is one sentence on stderr.
+    """
     fail = _log_failure if json_logs else _say_failure
     try:
         logs.set_up(json_logs)
@@ -82,17 +89,31 @@ def _log_failure(error: Exception, code: int) -> int:
     return code
 
 
+@contextlib.contextmanager
+def _set_by_signals(stop: asyncio.Event) -> Iterator[None]:
+    """Take SIGTERM and SIGINT as a wish to stop; afterwards, when all is done, ignore them.
+
+    The loop's own handlers go when it is closed: a second signal, a moment later, would end the process by itself.
+    """
+    loop = asyncio.get_running_loop()
+    for number in STOPS:
+        signal.signal(number, lambda *_: loop.call_soon_threadsafe(stop.set))
+    try:
+        yield
+    finally:
+        for number in STOPS:
+            signal.signal(number, signal.SIG_IGN)
+
+
 async def _serve(settings: Settings, parts: Parts) -> None:
     stop = asyncio.Event()
-    loop = asyncio.get_running_loop()
-    for signal_number in (signal.SIGTERM, signal.SIGINT):
-        loop.add_signal_handler(signal_number, stop.set)
-    _check_address(settings.listen_address)
-    store = parts.store(settings.data_directory, loop.call_soon_threadsafe)
-    try:
-        await _serve_from(store, settings, parts, stop)
-    finally:
-        store.close()
+    with _set_by_signals(stop):
+        _check_address(settings.listen_address)
+        store = parts.store(settings.data_directory, asyncio.get_running_loop().call_soon_threadsafe)
+        try:
+            await _serve_from(store, settings, parts, stop)
+        finally:
+            store.close()
     log.info("node %s has stopped", settings.core.node_id, extra=event("stopped"))
 
 

@@ -42,11 +42,15 @@ class Pace:
         """It does not count any more, and is told no more."""
         self._streams.discard(stream)
 
+    def under_way(self) -> int:
+        """How many requests of all streams have no answer yet."""
+        return sum([each.under_way() for each in self._streams])
+
     def ask(self, stream: Paced) -> None:
         """A stream that has joined has something to write: let it go now, or with the others."""
         if self._next is not None:
             return
-        if sum([each.under_way() for each in self._streams]) < MANY:
+        if self.under_way() < MANY:
             stream.go()
             return
         loop = asyncio.get_running_loop()

@@ -175,6 +175,7 @@ class PeerLink:
                     self._take(each)
             else:
                 self._take(response)
+            await asyncio.sleep(0)  # What that has brought about goes first: to ask for the next message takes a while.
 
     def _take(self, response: peer_pb2.ExchangeResponse) -> None:
         if response.request_id in self._unanswered:

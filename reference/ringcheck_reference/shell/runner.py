@@ -9,7 +9,7 @@ import itertools
 import logging
 import sqlite3
 from collections import deque
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Final, Protocol
 
 from dynamo_node.v1 import peer_pb2
@@ -150,7 +150,7 @@ class Runner:
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None
-        self._hand_to_store()
+        self._hand_to_store(self._store.persist_all)
 
     # What links and streams report.
 
@@ -195,9 +195,9 @@ class Runner:
         else:
             self._take_in(caller, question)
 
-    def took_in(self) -> None:
+    def took_in(self, *, alone: bool) -> None:
         """See InboundListener. The peer waits for the disk; what else comes in this turn of the loop goes by itself."""
-        self._hand_to_store()
+        self._hand_to_store(self._store.persist_at_once if alone else self._store.persist_all)
 
     def view_digest(self) -> bytes:
         """What goes with an envelope that the core has not made."""
@@ -289,13 +289,13 @@ class Runner:
 
     def _end_turn(self) -> None:
         self._ends_turn = False
-        self._hand_to_store()
+        self._hand_to_store(self._store.persist_all)
 
-    def _hand_to_store(self) -> None:
+    def _hand_to_store(self, persist: Callable[[Sequence[Writing]], None]) -> None:
         """What has come together, all at once, so that the commit thread is woken once for it."""
         group, self._to_persist = self._to_persist, []
         if group:
-            self._store.persist_all(group)
+            persist(group)
 
     def _send(self, send: Send) -> None:
         to, message = send.to, send.message

@@ -1,8 +1,11 @@
 """The disk of one node: a sqlite3 database, written by a thread that groups what waits into one commit.
 
-The loop's thread reads (synchronously, on a connection of its own) and never writes; the commit thread writes
-and never reads. In WAL mode neither waits for the other. With synchronous=FULL a commit that returned is on
-the disk, so one fsync is paid for all the writes that arrived during the one before it.
+The loop's thread reads (synchronously, on a connection of its own); the commit thread writes and never reads. In WAL
+mode neither waits for the other. With synchronous=FULL a commit that returned is on the disk, so one fsync is paid for
+all the writes that arrived during the one before it.
+
+To wake a thread and be woken by it takes nearly as long as a quick disk does, and a write that is alone has nobody to
+share a commit with. So the loop's thread may commit that itself, as long as the disk is quick.
 """
 
 import fcntl
@@ -11,6 +14,7 @@ import os
 import queue
 import sqlite3
 import threading
+import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Final
@@ -23,6 +27,11 @@ from ringcheck_reference.shell.tables import FactTable, HintTable, ReplicaTable
 _GROUP_LIMIT: Final = 1024
 _STATEMENT_ROWS: Final = 64
 """No more rows in one statement than sqlite3 keeps such statements prepared."""
+_QUICK_S: Final = 0.001
+"""A commit that takes no longer does not hold the loop's thread up."""
+_PAUSES: Final = 100
+"""After a slow one the loop's thread leaves commits alone for so many times as long: what is slow holds it up for a
+hundredth of the time at most, however slow it is."""
 
 log = logging.getLogger(__name__)
 
@@ -43,8 +52,9 @@ class Store:
     process has it, or when a newer version of this program, or none of ours, wrote what is there.
     """
 
-    def __init__(self, directory: Path, announce: Announce) -> None:
+    def __init__(self, directory: Path, announce: Announce, clock: Callable[[], float] = time.monotonic) -> None:
         self._announce = announce
+        self._clock = clock
         self._lock = _take(directory)
         path = directory / DATABASE_NAME
         try:
@@ -61,6 +71,9 @@ class Store:
         self.hints = HintTable(self._reading)
         self.facts = FactTable(self._reading)
         self.commits = 0
+        self._under_way = 0
+        """Groups that the commit thread has been given, and has not reported yet."""
+        self._not_before = 0.0
         self._waiting: queue.SimpleQueue[Sequence[Writing] | None] = queue.SimpleQueue()
         self._thread = threading.Thread(target=self._commit_until_closed, name="commit", daemon=True)
         self._thread.start()
@@ -71,7 +84,20 @@ class Store:
 
     def persist_all(self, group: Sequence[Writing]) -> None:
         """As `persist` for each of `group` in turn; cheaper, because the commit thread is woken but once."""
+        self._under_way += 1
         self._waiting.put(group)
+
+    def persist_at_once(self, group: Sequence[Writing]) -> None:
+        """As `persist_all`, but on this thread if nothing else waits and the disk is quick: then all is done by now."""
+        began = self._clock()
+        if self._under_way or began < self._not_before:
+            self.persist_all(group)
+            return
+        reason = self._commit([write for writes, _ in group for write in writes])
+        took = self._clock() - began
+        if took > _QUICK_S:
+            self._not_before = began + _PAUSES * took
+        self._report(group, reason)
 
     def close(self) -> None:
         """Commit what waits, then close. Nothing is persisted afterwards."""
@@ -91,7 +117,7 @@ class Store:
             work = [writing for group in groups if group is not None for writing in group]
             if work:
                 reason = self._commit([write for writes, _ in work for write in writes])
-                self._announce(self._report, work, reason)
+                self._announce(self._report_groups, len(groups), work, reason)
 
     def _commit(self, writes: Sequence[DiskWrite]) -> str | None:
         """Returns None, or why nothing of `writes` was kept."""
@@ -136,6 +162,10 @@ class Store:
                 execute("DELETE FROM hint WHERE target = ? AND key = ? AND state = ?", (target, key, expected))
             case DropFact(name):
                 execute("DELETE FROM fact WHERE name = ?", (name,))
+
+    def _report_groups(self, count: int, work: Sequence[Writing], reason: str | None) -> None:
+        self._under_way -= count
+        self._report(work, reason)
 
     def _report(self, work: Sequence[Writing], reason: str | None) -> None:
         """On the thread that reads: what was written is remembered before anybody hears of it."""

@@ -39,7 +39,9 @@ def test_cluster_to_play_with_runs_until_ctrl_c(tmp_path: Path) -> None:
                 if line.startswith("Ctrl-C ends it"):
                     break
             try:
-                first = re.findall(r"^  n\d  (\S+)$", said, re.MULTILINE)[0]
+                listed = re.findall(r"^  n\d  (\S+)  pid (\d+)$", said, re.MULTILINE)
+                first = listed[0][0]
+                programs = [Path(f"/proc/{pid}/cmdline").read_bytes().decode() for _, pid in listed]
                 with grpc.insecure_channel(first) as channel:
                     store = key_value_pb2_grpc.KeyValueStub(channel)
                     store.Put(key_value_pb2.PutRequest(key=b"hello", value=b"world"), timeout=5)
@@ -52,7 +54,8 @@ def test_cluster_to_play_with_runs_until_ctrl_c(tmp_path: Path) -> None:
             finally:
                 os.kill(cluster.pid, signal.SIGINT)
             farewell = cluster.stdout.read()
-    assert re.findall(r"^  n\d  (\S+)$", said, re.MULTILINE) == [f"127.0.0.1:{base}", f"127.0.0.1:{base + 1}"]
+    assert [address for address, _ in listed] == [f"127.0.0.1:{base}", f"127.0.0.1:{base + 1}"]
+    assert all(str(FOREIGN) in program for program in programs)
     assert told == "cluster status"
     assert "2 of 2 nodes reached." in status.stdout
     assert status.returncode == 0

@@ -37,6 +37,7 @@ def explore(core: str, *more: str, cwd: Path) -> subprocess.CompletedProcess[str
         (("--source", "json"), "json is no source of schedules"),
         (("--seeds", "0"), "--seeds"),
         (("--time", "0"), "--time"),
+        (("-n", "100000"), "100000 is not in the range 0<=x<="),
         (("--first", "-1"), "--first"),
         (("--audit", "2"), "--audit"),
         (("--only", "KV-99"), "KV-99"),

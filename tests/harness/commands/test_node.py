@@ -115,3 +115,38 @@ def test_node_serves_until_it_is_stopped(tmp_path: Path) -> None:
                     node.terminate()
     assert node.returncode == 0
     assert said.startswith(f"Starting a reference node on {address}; Ctrl-C ends it.")
+
+
+def test_a_stop_before_the_node_starts_is_its_end_too(
+    tmp_path: Path, executed: list[tuple[str, ...]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Nothing is started then."""
+
+    def interrupted(_: str) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("ringcheck.commands.node.check_free", interrupted)
+    assert invoke("--data", str(tmp_path)).exit_code == 0
+    assert executed == []
+
+
+def test_a_stop_that_comes_while_the_node_takes_our_place_is_a_graceful_one(tmp_path: Path) -> None:
+    """It waits until the node can take it."""
+    with lease(1) as ports:
+        arguments = ("node", "--listen", f"127.0.0.1:{ports.ports[0]}", "--data", str(tmp_path / "node"))
+        for name in ("SIGINT", "SIGTERM"):
+            code = f"""
+import os, signal, sys
+from ringcheck import cli
+become = os.execv
+def terminated_and_become(*arguments):
+    os.kill(os.getpid(), signal.{name})
+    become(*arguments)
+os.execv = terminated_and_become
+cli.main(sys.argv[1:])
+"""
+            command = [sys.executable, "-c", code, *arguments]
+            done = subprocess.run(command, capture_output=True, text=True, timeout=30, check=False)
+            assert done.returncode == 0, done.stderr
+            assert done.stderr.startswith("Starting a reference node")
+            assert done.stderr.count("\n") == 1

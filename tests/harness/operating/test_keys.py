@@ -37,6 +37,8 @@ def test_an_argument_that_is_no_text_is_its_bytes() -> None:
 
 
 def test_digits_that_are_none_are_wrong_use() -> None:
-    """One sentence."""
-    with pytest.raises(UsageError, match="hexadecimal digits"):
+    """One sentence, of what it is about."""
+    with pytest.raises(UsageError, match=r"^The key '0xzz' begins with 0x, but hexadecimal digits do not follow; give"):
         given("0xzz")
+    with pytest.raises(UsageError, match=r"^The value '0xabc' begins with 0x, but an odd number of hexadecimal digits"):
+        given("0xabc", "value")

@@ -7,8 +7,9 @@ import pytest
 from rich.console import Console
 from syrupy.assertion import SnapshotAssertion
 
-from ringcheck.engine import Run
+from ringcheck.engine import Options, Run
 from ringcheck.events import CaseBegan, CaseEnded, Collected, Progress, ScheduleBegan, TargetBroke
+from ringcheck.judging.verdict import Verdict
 from ringcheck.outcome import BROKE, CONFORMS, INCONCLUSIVE, INTERRUPTED, Outcome
 from ringcheck.reports.progress import ProgressReport
 from ringcheck.reports.terminal import TerminalReport, conclusion, print_outcome
@@ -33,6 +34,13 @@ def test_a_whole_run(outcome: Outcome, run: Run, snapshot: SnapshotAssertion) ->
     report.began(run)
     report.ended(outcome)
     assert text(console).replace(__version__, "VERSION") == snapshot
+
+
+def test_one_node_is_one_node(run: Run) -> None:
+    """And one worker is one."""
+    console = plain()
+    TerminalReport(console).began(msgspec.structs.replace(run, options=Options(nodes=1, workers=1)))
+    assert "· 1 node · 1 worker · seed 42" in text(console)
 
 
 def test_a_narrow_terminal_is_told_as_much(outcome: Outcome) -> None:
@@ -79,6 +87,26 @@ def test_where_nothing_was_seen_only_what_broke_is_told(outcome: Outcome, run: R
     report = TerminalReport(console)
     report.ended(blind)
     assert text(console) == "\nWhat broke\n  Node n1 ended; it wrote:\n  no luck"
+
+
+@pytest.mark.parametrize("width", [100, 40])
+def test_what_broke_is_told_once(outcome: Outcome, width: int) -> None:
+    """However many requirements are open for its sake: their rows refer to it."""
+    long, path = "Node n1 ended; it wrote:\nno luck\nat all", "histories/a.jsonl"
+    reasons = (f"KV-04-a stopped early: {long}", f"DUR-01-b stopped early: {long}", "nothing was superseded: too few")
+    broken = tuple(
+        Verdict(requirement=name, status="inconclusive", reasons=because)
+        for name, because in (("KV-03", reasons), ("SIB-02", (f"given up: {long}",)), ("SIB-01", ("given up: no",)))
+    )
+    for problem in (long, f"{path} broke off: {long}"):  # as `ringcheck run` has it, and `ringcheck check`
+        console = Console(file=io.StringIO(), width=width, highlight=False, markup=False, emoji=False)
+        verdicts = (*outcome.verdicts[:1], *broken)
+        print_outcome(console, msgspec.structs.replace(outcome, verdicts=verdicts, problems=(problem,)))
+        told = " ".join(text(console).split())
+        assert told.count("no luck") == 1
+        assert "KV-04-a stopped early, see What broke; DUR-01-b stopped early, see What broke; nothing was" in told
+        assert "inconclusive: given up, see What broke" in told
+        assert "inconclusive: given up: no" in told
 
 
 @pytest.mark.parametrize(

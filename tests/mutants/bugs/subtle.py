@@ -1,6 +1,6 @@
-"""Bugs that need a story of their own to be seen, S1 to S6; a scripted example tells it."""
+"""Bugs that need a story of their own to be seen, S1 to S9; a scripted example tells it."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from ringcheck_reference.core import clients, reaping
 from ringcheck_reference.core.changing import Changing
@@ -8,7 +8,9 @@ from ringcheck_reference.core.config import CoreConfig
 from ringcheck_reference.core.desk import Desk
 from ringcheck_reference.core.messages import NodeId, Stored
 from ringcheck_reference.core.peers import Peers
+from ringcheck_reference.core.quorum import Quorum
 from ringcheck_reference.core.storing import Storing
+from ringcheck_reference.core.versions import State
 from ringcheck_reference.core.writing import Writing
 
 from .bug import bug, replace
@@ -65,4 +67,51 @@ def absent_not_asked() -> None:
 @bug("S6", "a write is passed on to a home that takes too long to answer", "AVL-01")
 def late_homes_chosen() -> None:
     """Its answers come, if late, so that it is taken for one like any other."""
-    replace(Peers, "is_late", lambda _peers, _node: False)
+
+    def report(peers: Peers, node: NodeId, incarnation: str, reachable: tuple[NodeId, ...], *, late: bool) -> None:
+        honest(peers, node, incarnation, reachable, late=False)
+
+    honest = Peers.report
+    replace(Peers, "report", report)
+
+
+@bug("S7", "the W of a delete counts for nothing", "AVL-03")
+def one_copy_of_a_delete() -> None:
+    """There is no value to lose, so one copy is enough."""
+
+    def needed(writing: Writing, w: int) -> int:
+        needed_by_a_put: int = honest(writing, w)
+        return 1 if writing._value is None else needed_by_a_put
+
+    honest = replace(Writing, "needed", needed)
+
+
+@bug("S8", "two members on one host count as two copies", "AVL-03")
+def members_counted_for_machines() -> None:
+    """Each has a disk of its own, after all."""
+
+    def init(quorum: Quorum, needed: int, _machine: Callable[[NodeId], str]) -> None:
+        honest(quorum, needed, lambda node: node)
+
+    honest = replace(Quorum, "__init__", init)
+
+
+@bug("S9", "a hint is dropped with what was merged into it while it was on its way", "DUR-03")
+def hints_dropped_by_name() -> None:
+    """The target has answered, so the hint is done with, whatever it holds by now."""
+
+    def drop_hint(desk: Desk, target: NodeId, key: bytes, _delivered: State) -> None:
+        if latest := desk.hints.latest((target, key)):
+            honest(desk, target, key, latest)
+
+    honest = replace(Desk, "drop_hint", drop_hint)
+
+
+@bug("S10", "a write is passed on to a home that waits too long for the others", "AVL-01")
+def far_homes_chosen() -> None:
+    """It counts whom it reaches, however long that takes."""
+
+    def reachable(peers: Peers) -> tuple[NodeId, ...]:
+        return tuple(sorted(node for node, peer in peers.items() if peer.heard))
+
+    replace(Peers, "reachable", reachable)

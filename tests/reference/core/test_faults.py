@@ -210,6 +210,18 @@ def test_a_write_takes_no_way_that_is_slow(lag: float) -> None:
             assert isinstance(cluster.replies.get(get), GetResult), slow
 
 
+def test_a_write_is_not_passed_on_to_where_all_ways_on_are_slow() -> None:
+    """A home that answers the node asked in time may itself wait for all the others."""
+    cluster = Cluster()
+    first, *homes, asked, last = cluster.ring.preference_list(KEY)
+    cluster.lags = {frozenset((first, other)): 0.9 for other in (*homes, last)}
+    cluster.run_for(5)
+    for _ in range(20):
+        put = cluster.call(asked, ClientPut(KEY, b"value", w=3))
+        cluster.run_for(2 * cluster.config.replica_timeout)
+        assert isinstance(cluster.replies.get(put), PutResult)
+
+
 def test_a_write_that_may_have_been_sent_is_not_sent_elsewhere() -> None:
     """When the coordinator dies with the write in its hands, the answer is UNAVAILABLE, and there is one version."""
     cluster = started()

@@ -22,7 +22,7 @@ from ringcheck_reference.core.messages import (
 from ringcheck_reference.core.retrying import Retrying
 from ringcheck_reference.core.versions import MAX_COUNTER, Context, Dot
 
-from .cluster import Cluster
+from .cluster import Cluster, HintRows
 
 BAD = b"bad"
 
@@ -216,6 +216,43 @@ def carry_on(cluster: Cluster, act: Callable[[], object], seconds: float) -> int
         except OSError:
             mistakes += 1
     return mistakes
+
+
+def test_a_hint_that_cannot_be_read_holds_up_no_other() -> None:
+    """Neither those behind it for the same target, nor those for another; and it stays until it can be read."""
+
+    class Holding(HintRows):
+        def get(self, target: str, key: bytes, /) -> bytes | None:
+            if (target, key) == unreadable:
+                raise OSError("the disk does not answer")
+            return super().get(target, key)
+
+    cluster = Cluster(5, n=3, r=1, w=1, partition_count=32, anti_entropy_interval=1000.0)
+    cluster.run_for(1.0)
+    for away in ("n2", "n3"):
+        cluster.crash(away)
+    cluster.run_for(3.0)
+    for number in range(60):
+        cluster.ask("n1", ClientPut(b"k%02d" % number, b"v"))
+    cluster.run_for(2.0)
+
+    def kept(name: str) -> list[tuple[str, bytes]]:
+        return sorted(cluster.disks[name].hints.rows)
+
+    holder = max(("n1", "n4", "n5"), key=lambda name: len(kept(name)))
+    unreadable = kept(holder)[0]
+    assert {target for target, _ in kept(holder)} == {"n2", "n3"}
+    assert sum(target == unreadable[0] for target, _ in kept(holder)) > 1
+    cluster.crash(holder)
+    rows = cluster.disks[holder].hints.rows
+    cluster.disks[holder].hints = Holding(rows)
+    for name in ("n2", "n3", holder):
+        cluster.start(name)
+    assert carry_on(cluster, lambda: None, 10.0) > 0
+    assert list(rows) == [unreadable]
+    unreadable = ("nobody", b"")
+    carry_on(cluster, lambda: None, 3.0)
+    assert not rows
 
 
 def test_a_mistake_is_not_the_last_try() -> None:

@@ -36,6 +36,23 @@ def test_a_write_that_is_repeated_after_many_others_is_refused(monkeypatch: pyte
     assert cluster.running["n1"].core.load().in_flight == 0
 
 
+def test_a_write_that_is_repeated_while_it_is_under_way_is_answered_wherever_it_was_asked() -> None:
+    """On both streams, once each, however often it came on either; and it is one version."""
+    cluster = Cluster(3, n=3, r=2, w=2, partition_count=4)
+    cluster.run_for(1.0)
+    core, run = cluster.running["n1"].core, cluster.running["n2"].incarnation
+    write = PeerRequest(1_000_000, Forward(cluster.running["n1"].incarnation, b"k", b"v", b"", 2))
+    callers = [Caller("n2", run, stream) for stream in (999, 1000)]
+    for caller in callers:
+        cluster._foreign[caller] = []
+        for _ in range(2):
+            cluster._receive("n1", caller, write)
+    assert cluster.run_until(lambda: core.load().in_flight == 0, within=2.0)
+    answers = [cluster._foreign[caller] for caller in callers]
+    assert [[answer.body.code for answer in some] for some in answers] == [[Code.OK], [Code.OK]]  # type: ignore[union-attr]
+    assert cluster.ask("n1", ClientGet(b"k")).values == (b"v",)  # type: ignore[union-attr]  # a failure has none
+
+
 requests = st.tuples(st.sampled_from(["n2", "n3"]), st.sampled_from(["first", "second"]), st.integers(-30, 0))
 
 

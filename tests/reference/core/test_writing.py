@@ -5,8 +5,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ringcheck_reference.core import writing
+from ringcheck_reference.core.effects import Failure, GetResult, PutResult
+from ringcheck_reference.core.encoding import decode_context
+from ringcheck_reference.core.messages import ClientGet, ClientPut
 from ringcheck_reference.core.versions import MAX_COUNTER, Context, Dot
 from ringcheck_reference.core.writing import Mint
+
+from .cluster import Cluster
 
 KEY = b"key"
 
@@ -14,7 +19,7 @@ KEY = b"key"
 def chained(mint: Mint, seen: Context, times: int) -> Context:
     """The context after so many writes, each of which has seen all before it."""
     for _ in range(times):
-        mint.mend_gap(KEY, seen, knows_all=True)
+        mint.mend_gap(KEY, seen)
         seen = seen.with_dot(mint.next_dot(KEY, seen))
     return seen
 
@@ -24,11 +29,12 @@ def chained(mint: Mint, seen: Context, times: int) -> Context:
 def test_no_dot_is_made_twice_whatever_is_forgotten(steps: list[tuple[str, bool]]) -> None:
     """Contexts may lose what they covered, and writes may come to nothing; dots go on being new."""
     mint, seen, made = Mint(b"actor"), Context.EMPTY, set[Dot]()
-    for step, knows_all in steps:
+    for step, is_home in steps:
         if step == "forget":
             seen = Context.EMPTY
             continue
-        mint.mend_gap(KEY, seen, knows_all=knows_all)
+        if is_home:
+            mint.mend_gap(KEY, seen)
         dot = mint.next_dot(KEY, seen)
         assert dot not in made
         made.add(dot)
@@ -71,14 +77,6 @@ def test_a_failed_write_costs_one_entry_and_not_one_for_each_later_write() -> No
     assert (len(after.vector), len(after.loose)) == (2, 0)
 
 
-def test_a_stand_in_that_does_not_know_all_goes_on_counting() -> None:
-    """Its hints are with their homes by now: no reason to begin anew."""
-    mint = Mint(b"actor")
-    for number in range(1, 4):
-        mint.mend_gap(KEY, Context.EMPTY, knows_all=False)
-        assert mint.next_dot(KEY, Context.EMPTY) == Dot(b"actor", number)
-
-
 def test_a_dot_that_nobody_was_told_is_issued_again() -> None:
     """A Put that is refused for its siblings leaves no gap; one that is not the last stays issued."""
     mint = Mint(b"actor")
@@ -109,13 +107,14 @@ def test_no_dot_of_any_key_is_made_twice_whatever_the_mint_forgets(steps: list, 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(writing, "MAX_KEYS", most)
         mint = Mint(b"actor")
-        for step, key, knows_all, random in steps:
+        for step, key, is_home, random in steps:
             if step == "forget":
                 mint.forget(key)
                 continue
             some = random.sample(made[key], random.randint(0, len(made[key])))
             seen = Context.of(some if random.random() < 0.5 else (), some)
-            mint.mend_gap(key, seen, knows_all=knows_all)
+            if is_home:
+                mint.mend_gap(key, seen)
             dot = mint.next_dot(key, seen)
             assert dot not in made[key]
             assert not seen.covers(dot)
@@ -135,6 +134,60 @@ def test_a_key_that_is_not_forgotten_keeps_its_actor() -> None:
         seen = seen.join(chained(mint, seen, 1))
         mint.forget(other)
     assert seen == Context.of([Dot(b"actor", 50)])
+
+
+def contexts(cluster: Cluster, node: str, rounds: int) -> list[Context]:
+    """What a home knows after each round of a blind Put and one with its answer's context; it then merges both."""
+    home = cluster.ring.preference_list(KEY)[0]
+    found = []
+    for _ in range(rounds):
+        first = cluster.ask(node, ClientPut(KEY, b"first"))
+        assert isinstance(first, PutResult)
+        cluster.ask(node, ClientPut(KEY, b"second", first.context))
+        cluster.run_for(1.0)
+        got = cluster.ask(home, ClientGet(KEY))
+        assert isinstance(got, GetResult)
+        assert len(got.values) < 4
+        found.append(decode_context(KEY, got.context))
+        cluster.ask(home, ClientPut(KEY, b"merged", got.context))
+        cluster.run_for(1.0)
+    return found
+
+
+def far_off() -> tuple[Cluster, str]:
+    """A cluster, and a node that is no home of KEY and coordinates all the same: its ways to all homes are slow."""
+    cluster = Cluster()
+    *homes, asked, _last = cluster.ring.preference_list(KEY)
+    lag = 0.7 * cluster.config.replica_timeout
+    cluster.lags = {frozenset((asked, home)): lag for home in homes}
+    cluster.run_for(3.0)
+    return cluster, asked
+
+
+def test_contexts_do_not_grow_with_the_writes_of_a_stand_in() -> None:
+    """One entry for it and one for the home, and no hole in either."""
+    cluster, asked = far_off()
+    found = contexts(cluster, asked, 12)
+    assert all((len(each.vector), each.loose) == (2, ()) for each in found[1:]), found
+    assert cluster.running[asked].core.status().forwarded_requests.count == 0
+
+
+def test_writes_of_a_stand_in_that_fail_cost_an_entry_and_not_one_for_each_write_after_them() -> None:
+    """It begins anew, since nobody may hold what it has issued."""
+    cluster, asked = far_off()
+    contexts(cluster, asked, 2)
+    others = [name for name in cluster.running if name != asked]
+    for other in others:
+        cluster.crash(other)
+    cluster.disks[asked].refuses = True
+    assert isinstance(cluster.ask(asked, ClientPut(KEY, b"lost")), Failure)
+    cluster.disks[asked].refuses = False
+    for other in others:
+        cluster.start(other)
+    cluster.run_for(5.0)
+    after = contexts(cluster, asked, 10)[-1]
+    assert sum(dot.actor.startswith(asked.encode()) for dot in after.vector) == 2
+    assert after.loose == ()
 
 
 def test_nobody_counts_beyond_the_last_number() -> None:

@@ -99,10 +99,23 @@ WRONG: list[tuple[dict[str, Any], str]] = [
     ({"listenAddress": "20001"}, "listen_address is '20001'; write it as host:port"),
     ({"listenAddress": "localhost:0"}, "listen_address is 'localhost:0'"),
     ({"listenAddress": "localhost:70000"}, "listen_address is 'localhost:70000'"),
+    ({"listenAddress": f"127.0.0.1:{'9' * 5000}"}, r"listen_address is '127.0.0.1:9{90}…'; write it as host:port"),
+    ({"listenAddress": f"{'a' * 64}.org:20001"}, "listen_address is 'a{64}.org:20001'; write it as host:port"),
+    ({"listenAddress": "a..b:1"}, r"listen_address is 'a\.\.b:1'; write it as host:port"),
+    ({"listenAddress": "[::1:20991"}, r"listen_address is '\[::1:20991'; write an IPv6 address, .*, in brackets"),
+    ({"listenAddress": "::1:20991"}, "listen_address is '::1:20991'; write an IPv6 address, .*, in brackets"),
+    ({"listenAddress": "[localhost]:20991"}, "write an IPv6 address, and nothing else, in brackets"),
+    ({"metricsAddress": f"{'a' * 64}.org:20001"}, "metrics_address is 'a{64}.org:20001'; write it as host:port"),
+    ({"metricsAddress": "127.0.0.1:20001"}, "metrics_address is '127.0.0.1:20001', as listen_address is; .* another"),
     ({"addressBook": {"n2": "127.0.0.1:20002"}}, "address_book lacks 'n3'"),
+    (
+        {"addressBook": {"n2": "127.0.0.1:20002", "n3": "a..b:1"}},
+        r"address_book\['n3'\] is 'a\.\.b:1'; write it as host:port",
+    ),
     ({"addressBook": {"n2": "127.0.0.1:20002", "n3": "n3"}}, r"address_book\['n3'\] is 'n3'"),
     ({"dataDirectory": ""}, "data_directory is empty"),
     ({"dataDirectory": "/does/not/exist"}, "data_directory /does/not/exist does not exist"),
+    ({"dataDirectory": "d" * 300}, "data_directory 'd{100}…' cannot be looked at: File name too long; name another"),
     ({"limits": {"maxMessageBytes": 1000}}, "limits.max_message_bytes is 1000"),
     ({"partitionCount": 4294967295}, "partition_count is 4294967295; this node can do with at most 65536"),
     ({"limits": {"maxValueBytes": 4294967295}}, r"limits ask for messages of \d+ bytes: .* lower them"),
@@ -123,6 +136,12 @@ def test_what_is_wrong_is_said(good: dict[str, Any], tmp_path: Path, change: dic
     assert "config.json" in message
     assert "\n" not in message
     assert message.endswith(".")
+
+
+def test_an_ipv6_address_stands_in_brackets(good: dict[str, Any], tmp_path: Path) -> None:
+    """So it may be listened on, its zone included."""
+    for address in ("[::1]:20001", "[fe80::1%eth0]:20001"):
+        assert load_json(tmp_path, good | {"listenAddress": address}).listen_address == address
 
 
 def test_a_file_that_is_not_there(tmp_path: Path) -> None:

@@ -158,3 +158,42 @@ def test_help_and_version() -> None:
         result = command(option)
         assert result.returncode == 0
         assert expected in result.stdout
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_stop_while_it_is_imported_is_a_graceful_one(tmp_path: Path, number: signal.Signals) -> None:
+    """Whichever signal it is, and without a word."""
+    code = f"""
+import runpy, signal, sys
+class Finder:
+    def find_spec(self, name, *_):
+        if name == "ringcheck_reference.shell.main":
+            signal.raise_signal({int(number)})
+sys.meta_path.insert(0, Finder())
+runpy.run_module("ringcheck_reference", run_name="__main__", alter_sys=True)
+"""
+    done = subprocess.run(
+        [sys.executable, "-c", code, str(tmp_path / "absent.json")],
+        capture_output=True, text=True, timeout=20, check=False,
+    )  # fmt: skip
+    assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_whoever_asks_again_changes_nothing(make_nodes: Any, number: signal.Signals) -> None:
+    """Not even just before it ends: it has stopped gracefully, and says 0."""
+    (node,) = make_nodes(1)
+    node.config_path.write_text(json.dumps(node.config))
+    with subprocess.Popen([*node.command, str(node.config_path)], stderr=subprocess.PIPE, text=True) as process:
+        assert process.stderr is not None
+        for line in process.stderr:
+            if "serves on" in line:
+                process.send_signal(number)
+            if "has stopped" in line:
+                break
+        else:
+            pytest.fail("it never stopped")
+        while process.poll() is None:
+            process.send_signal(number)
+        assert process.stderr.read() == ""
+    assert process.returncode == 0

@@ -33,6 +33,7 @@ from ringcheck_reference.core.messages import (
     Pong,
     Read,
     Sender,
+    Stored,
     Unsent,
 )
 from ringcheck_reference.core.node import Node
@@ -92,6 +93,12 @@ class World:
         """See Store."""
         self.log += [writes for writes, _ in group]
         self.waiting += [done for _, done in group]
+
+    def persist_at_once(self, group: Sequence[Writing]) -> None:
+        """See Store."""
+        for writes, done in group:
+            self.log += ["at once", writes]
+            done(None)
 
     def send(self, peer: str, request: peer_pb2.ExchangeRequest) -> None:
         """See Outgoing. Refuses at once when told to, as a link without a stream does."""
@@ -159,7 +166,7 @@ def test_what_came_in_one_message_is_persisted_at_its_end() -> None:
         for _ in range(2):
             world.runner.asked(CALLER, peer_pb2.ExchangeRequest(request_id=9, ping=peer_pb2.Ping()))
         assert world.log == []
-        world.runner.took_in()
+        world.runner.took_in(alone=False)
         writes = (PutReplica(b"k", str(CALLER).encode()),)
         assert world.log == [writes, writes]
         await asyncio.sleep(0)
@@ -167,6 +174,27 @@ def test_what_came_in_one_message_is_persisted_at_its_end() -> None:
         world.runner.lost("n2", (1,))
         await asyncio.sleep(0)
         assert world.log[2:] == [(PutReplica(b"k", b"n2"),)]
+
+    run(test)
+
+
+def test_what_came_alone_is_persisted_at_once() -> None:
+    """The core hears of it and its answer is on its way before the loop goes on; nothing is left for the turn's end."""
+
+    async def test(world: World) -> None:
+        def react(_sender: Sender, message: Message) -> list[Effect]:
+            if isinstance(message, Persisted):
+                return [Send(CALLER, PeerAnswer(9, Stored(True), b"ours"))]
+            return [Persist(1, (PutReplica(b"k", b"s"),))]
+
+        world.core.react = react
+        world.runner.asked(CALLER, peer_pb2.ExchangeRequest(request_id=9, ping=peer_pb2.Ping()))
+        world.runner.took_in(alone=True)
+        stored = peer_pb2.ExchangeResponse(request_id=9, stored=peer_pb2.Stored(changed=True), view_digest=b"ours")
+        told = ["at once", (PutReplica(b"k", b"s"),), (CALLER, stored)]
+        assert world.log == told
+        await asyncio.sleep(0)
+        assert world.log == told
 
     run(test)
 

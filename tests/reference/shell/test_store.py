@@ -2,12 +2,12 @@
 
 import queue
 import sqlite3
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 import pytest
 
-from ringcheck_reference.core.effects import DropFact, DropHint, DropReplica, PutFact, PutHint, PutReplica
+from ringcheck_reference.core.effects import DiskWrite, DropFact, DropHint, DropReplica, PutFact, PutHint, PutReplica
 from ringcheck_reference.shell.schema import DATABASE_NAME, FORMAT, StoreError
 from ringcheck_reference.shell.store import Store
 
@@ -140,6 +140,71 @@ def test_close_commits_what_waits(tmp_path: Path, reports: Reports) -> None:
     again = Store(tmp_path, reports.announce)
     assert len(list(again.replica.items())) == 100
     again.close()
+
+
+def test_what_is_alone_is_durable_at_once(store: Store, reports: Reports) -> None:
+    """Whoever waits has been told, and the tables show it, before the call returns."""
+    store.persist_at_once([((PutReplica(b"k", b"1"),), reports.reasons.append)])
+    assert reports.reasons == [None]
+    assert store.replica.get(b"k") == b"1"
+    assert dict(store.replica.items()) == {b"k": b"1"}
+
+
+def test_what_comes_at_once_does_not_overtake(store: Store, reports: Reports) -> None:
+    """As long as a write before it is not reported, it goes the way of all others."""
+    told: list[int] = []
+    for number in range(5):
+        persist = store.persist_at_once if number else store.persist_all
+        persist([((PutReplica(b"k", b"%d" % number),), lambda _reason, number=number: told.append(number))])  # type: ignore[misc]
+    assert told == []
+    store.persist((), reports.reasons.append)
+    reports.wait_for(1)
+    assert told == [0, 1, 2, 3, 4]
+    assert store.replica.get(b"k") == b"4"
+
+
+def test_a_slow_disk_is_waited_for_on_the_other_thread(tmp_path: Path, reports: Reports) -> None:
+    """After a commit of 20 ms the caller's thread leaves commits alone for 2 s; so it is held up for 1 % at most."""
+    now, takes = 1000.0, 0.02
+
+    class SlowStore(Store):
+        def _commit(self, writes: Sequence[DiskWrite]) -> str | None:
+            nonlocal now
+            now += takes
+            return super()._commit(writes)
+
+    def is_done_at_once() -> bool:
+        before = len(reports.reasons)
+        slow.persist_at_once([((PutReplica(b"k", b"v"),), reports.reasons.append)])
+        if len(reports.reasons) > before:
+            return True
+        reports.wait_for(before + 1)
+        return False
+
+    slow = SlowStore(tmp_path, reports.announce, lambda: now)
+    assert is_done_at_once()
+    takes = 0.0001
+    assert not is_done_at_once()
+    now = 1001.9
+    assert not is_done_at_once()
+    now = 1002.1
+    assert is_done_at_once()
+    assert is_done_at_once()
+    slow.close()
+
+
+def test_a_failure_at_once_is_reported(store: Store, reports: Reports, tmp_path: Path) -> None:
+    """The disk's refusal comes back on this thread as it does on the other, and the store goes on."""
+    with sqlite3.connect(tmp_path / DATABASE_NAME, isolation_level=None) as other:
+        other.execute("CREATE TRIGGER full BEFORE INSERT ON replica BEGIN SELECT RAISE(ABORT, 'no room'); END")
+        store.persist_at_once([((PutReplica(b"a", b"1"),), reports.reasons.append)])
+        assert "no room" in str(reports.reasons[0])
+        assert store.replica.get(b"a") is None
+        other.execute("DROP TRIGGER full")
+    other.close()
+    store.persist_at_once([((PutReplica(b"a", b"1"),), reports.reasons.append)])
+    assert reports.reasons[1:] == [None]
+    assert store.replica.get(b"a") == b"1"
 
 
 def test_a_failed_group_is_reported_and_undone(store: Store, reports: Reports, tmp_path: Path) -> None:

@@ -64,6 +64,8 @@ class Answerer:
         self.asked_once = asyncio.Event()
         self.taken_in: list[int] = []
         """How many requests had been told at the end of each message."""
+        self.alone: asyncio.Queue[bool] = asyncio.Queue()
+        """Whether the last of them was alone then."""
 
     def peer_dialled(self, peer: str) -> None:
         """See InboundListener."""
@@ -79,9 +81,10 @@ class Answerer:
             )
             self.inbound.answer(caller, answer)
 
-    def took_in(self) -> None:
+    def took_in(self, *, alone: bool) -> None:
         """See InboundListener."""
         self.taken_in.append(len(self.callers))
+        self.alone.put_nowait(alone)
 
 
 @asynccontextmanager
@@ -268,6 +271,38 @@ def test_a_peer_without_an_address_is_named_once(caplog: pytest.LogCaptureFixtur
     assert "the address book has no address for n9" in record.getMessage()
 
 
+def test_a_request_is_alone_while_no_other_waits_for_an_answer() -> None:
+    """On whatever stream that one came, and not after it has been answered itself."""
+
+    async def run(port: int) -> None:
+        deaf = Answerer(times=0)
+        async with serving(deaf, port), grpc.aio.insecure_channel(f"127.0.0.1:{port}") as channel:
+            exchange: Any = channel.stream_stream(EXCHANGE, response_deserializer=peer_pb2.ExchangeResponse.FromString)
+            first, second = exchange(), exchange()
+            for stream in (first, second):
+                await stream.write(envelope(1, hello=peer_pb2.Hello(node_id="client")))
+                await asyncio.wait_for(stream.read(), DEADLINE_S)
+                assert not await asyncio.wait_for(deaf.alone.get(), DEADLINE_S)
+
+            async def is_alone(stream: Any, number: int) -> bool:
+                await stream.write(envelope(number, read=READ))
+                return await asyncio.wait_for(deaf.alone.get(), DEADLINE_S)
+
+            assert await is_alone(first, 2)
+            assert not await is_alone(second, 2)
+            assert not await is_alone(first, 3)
+            for caller, number in zip(deaf.callers, (2, 2, 3), strict=True):
+                deaf.inbound.answer(caller, peer_pb2.ExchangeResponse(request_id=number))
+            deaf.times = 1
+            assert not await is_alone(first, 4)
+            deaf.times = 0
+            assert await is_alone(second, 3)
+            for stream in (first, second):
+                stream.cancel()
+
+    with_port(run)
+
+
 def request(request_id: int, **body: Any) -> peer_pb2.ExchangeRequest:
     """A request."""
     return peer_pb2.ExchangeRequest(request_id=request_id, **body)
@@ -281,6 +316,57 @@ def envelope(request_id: int, **body: Any) -> bytes:
 def together(*requests: peer_pb2.ExchangeRequest) -> bytes:
     """The bytes of several requests."""
     return envelope(0, several=peer_pb2.SeveralRequests(requests=requests))
+
+
+def test_a_message_of_very_many_requests_makes_nobody_wait() -> None:
+    """All are answered, and others have their turn in the middle of it."""
+
+    async def run(port: int) -> None:
+        answerer = Answerer()
+        async with serving(answerer, port), grpc.aio.insecure_channel(f"127.0.0.1:{port}") as channel:
+            exchange: Any = channel.stream_stream(EXCHANGE, response_deserializer=peer_pb2.ExchangeResponse.FromString)
+            stream = exchange()
+            await stream.write(envelope(1, hello=peer_pb2.Hello(node_id="client", protocol=PROTOCOL)))
+            await asyncio.wait_for(stream.read(), DEADLINE_S)
+            turns = 0
+
+            def count() -> None:
+                nonlocal turns
+                turns += 0 < len(answerer.callers) < 5000
+                loop.call_soon(count)
+
+            loop = asyncio.get_running_loop()
+            loop.call_soon(count)
+            await stream.write(together(*[request(number, read=READ) for number in range(2, 5002)]))
+            answered: list[int] = []
+            while len(answered) < 5000:
+                answer = await asyncio.wait_for(stream.read(), DEADLINE_S)
+                answered += [each.request_id for each in answer.several.responses] or [answer.request_id]
+            stream.cancel()
+        assert answered == list(range(2, 5002))
+        assert turns > 10
+
+    with_port(run)
+
+
+def test_a_stream_whose_answers_find_no_room_ends(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its peer learns at once that it has lost them, instead of waiting for them for ever."""
+
+    async def run(port: int) -> None:
+        deaf = Answerer(times=0)
+        async with serving(deaf, port), grpc.aio.insecure_channel(f"127.0.0.1:{port}") as channel:
+            exchange: Any = channel.stream_stream(EXCHANGE, response_deserializer=peer_pb2.ExchangeResponse.FromString)
+            stream = exchange()
+            await stream.write(envelope(1, hello=peer_pb2.Hello(node_id="client")))
+            await asyncio.wait_for(stream.read(), DEADLINE_S)
+            await stream.write(envelope(2, read=READ))
+            await asyncio.wait_for(deaf.asked_once.wait(), DEADLINE_S)
+            monkeypatch.setattr("ringcheck_reference.shell.outbox.Outbox.put", lambda *_: False)
+            deaf.inbound.answer(deaf.callers[0], peer_pb2.ExchangeResponse(request_id=2))
+            assert await asyncio.wait_for(stream.read(), DEADLINE_S) is grpc.aio.EOF
+            assert await asyncio.wait_for(stream.code(), DEADLINE_S) == grpc.StatusCode.OK
+
+    with_port(run)
 
 
 def test_malformed_envelopes_do_no_harm() -> None:

@@ -137,6 +137,20 @@ def test_to_join_again_is_to_be_what_one_is(run: Any, fakes: list[FakeNode]) -> 
     assert [(each.member.weight, each.member.host) for each in fakes[0].changes] == [(2, ""), (5, "rack")]
 
 
+def test_to_join_again_is_told_as_it_is(run: Any, fakes: list[FakeNode], spare: FakeNode) -> None:
+    """Nothing is handed over to a member from now on; it can be waited for until it has all."""
+    code, out, err = run("join", "n3")
+    assert (code, err) == (0, "")
+    assert out == "n3 is a member already; nothing was changed (asked n1)."
+    assert document(run, "join", "n3")["already"] is True
+    assert run("join", "n3", "--wait")[1].startswith("n3 has joined: every member knows it")
+    assert document(run, "join", "n4")["already"] is False
+    assert run("join", "n4")[1].startswith("n4 joins: the change is durable")
+    for node in (*fakes[:3], spare):
+        node.members["n4"] = 1
+    assert run("join", "n4")[1].startswith("n4 is a member already")
+
+
 def test_profiles_that_are_not_declared_are_one_sentence(run: Any, fakes: list[FakeNode]) -> None:
     """Whatever needs them is wrong use; status tells what there is."""
     for node in fakes:

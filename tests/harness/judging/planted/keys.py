@@ -156,6 +156,17 @@ def one_disk_at_a_time_is_lost_between_convergences(wrong: bool) -> Handmade:
     return tale
 
 
+@plant("DUR-01")
+def write_stays_where_it_was_asked_for(wrong: bool) -> Handmade:
+    """Nobody can look inside, and the answers never become the same."""
+    tale = Handmade(profiles=("kv", "describe"))
+    tale.put("a", node="n2")
+    tale.kill("n3")
+    reason = "The nodes answer differently, or not at all, when key 'k' is read."
+    tale.settle({"k": {"n2": ["a"]} if wrong else ["a"]}, by="reads", diverged=(reason,) if wrong else ())
+    return tale
+
+
 @plant("DUR-04")
 def write_is_lost_after_a_roll_back(wrong: bool) -> Handmade:
     tale = Handmade()
