@@ -48,7 +48,7 @@ def _finish(argv: Sequence[str]) -> tuple[int, str]:
             output, _ = process.communicate()
         except BaseException:
             process.terminate()
-            process.wait()
+            process.communicate()  # else it could not say its last words
             raise
     return process.returncode, output
 

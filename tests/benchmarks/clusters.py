@@ -34,12 +34,12 @@ class Node:
         self._command = command
         self._log = log
         self._process: subprocess.Popen[bytes] | None = None
-        self.channel = grpc.aio.insecure_channel(
+        self._channel = grpc.aio.insecure_channel(
             address, options=[("grpc.use_local_subchannel_pool", 1), ("grpc.max_reconnect_backoff_ms", 200)]
         )
-        self.key_value: Any = key_value_pb2_grpc.KeyValueStub(self.channel)
-        self.ring: Any = ring_pb2_grpc.RingStub(self.channel)
-        self.inspect: Any = inspect_pb2_grpc.InspectStub(self.channel)
+        self.key_value: Any = key_value_pb2_grpc.KeyValueStub(self._channel)
+        self.ring: Any = ring_pb2_grpc.RingStub(self._channel)
+        self.inspect: Any = inspect_pb2_grpc.InspectStub(self._channel)
 
     def start(self) -> None:
         """Start the process; does not wait."""
@@ -53,7 +53,7 @@ class Node:
 
     async def serving(self) -> None:
         """Return once it serves."""
-        await until_serving(self.channel, START_S)
+        await until_serving(self._channel, START_S)
 
     def kill(self) -> None:
         """End the process, if there is one."""
@@ -64,7 +64,7 @@ class Node:
 
     async def close(self) -> None:
         """Leave nothing behind."""
-        await self.channel.close()
+        await self._channel.close()
         self.kill()
 
 

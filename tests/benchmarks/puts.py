@@ -90,7 +90,7 @@ class Subject:
         served, client, began = self._served_s(), time.process_time(), time.monotonic()
         await asyncio.gather(*(ask() for _ in range(in_flight)))
         elapsed = time.monotonic() - began
-        _told(calls, seconds)
+        _check_answered(calls, seconds)
         return Slice(calls, failures, elapsed, time.process_time() - client, self._served_s() - served)
 
     async def median_s(self, seconds: float) -> float:
@@ -101,11 +101,11 @@ class Subject:
             with suppress(grpc.aio.AioRpcError):
                 await self._call()
                 times.append(time.monotonic() - began)
-        _told(len(times), seconds)
+        _check_answered(len(times), seconds)
         return statistics.median(times)
 
 
-def _told(answered: int, seconds: float) -> None:
+def _check_answered(answered: int, seconds: float) -> None:
     if not answered:
         raise click.ClickException(
             f"Nothing was answered in {seconds:g} s: the machine is too busy to measure anything; "

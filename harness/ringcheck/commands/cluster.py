@@ -13,6 +13,7 @@ import click
 from ringcheck.addresses import check_free
 from ringcheck.cluster import Cluster
 from ringcheck.commands.operate import SUBCOMMANDS
+from ringcheck.commands.sizes import NODES
 from ringcheck.errors import UsageError
 from ringcheck.judging import words
 from ringcheck.node import CONNECT_S, Node
@@ -76,7 +77,7 @@ def _about(command: click.Command) -> str:
 
 
 @click.command(START, cls=StartCommand)
-@click.option("--nodes", type=click.IntRange(1, 50), default=5, show_default=True, help="How many nodes.")
+@click.option("--nodes", type=NODES, default=5, show_default=True, help="How many nodes.")
 @click.option(
     "--spares",
     type=click.IntRange(0, 10),

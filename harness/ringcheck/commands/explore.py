@@ -5,7 +5,7 @@ from pathlib import Path
 import click
 
 from ringcheck.commands import choosing
-from ringcheck.commands.workers import WORKERS
+from ringcheck.commands.sizes import WORKERS
 from ringcheck.exploring.audit import USUAL_SHARE
 from ringcheck.exploring.exploration import explore
 from ringcheck.exploring.options import USUAL_TIME_S, Options, usual_workers

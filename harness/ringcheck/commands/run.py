@@ -5,7 +5,7 @@ from pathlib import Path
 import click
 
 from ringcheck.commands import choosing
-from ringcheck.commands.workers import WORKERS
+from ringcheck.commands.sizes import NODES, WORKERS
 from ringcheck.engine import LARGEST_SEED, Listener, Options, run, usual_workers
 from ringcheck.reports.console import make_console
 from ringcheck.reports.junit import JUnitReport
@@ -14,7 +14,7 @@ from ringcheck.reports.terminal import TerminalReport
 
 @click.command("run")
 @choosing.only
-@click.option("--nodes", type=click.IntRange(1, 50), default=5, show_default=True, help="Nodes of a cluster.")
+@click.option("--nodes", type=NODES, default=5, show_default=True, help="Nodes of a cluster.")
 @click.option(
     "--seed", type=click.IntRange(0, LARGEST_SEED), help="Seed of all random choices; drawn and shown if not given."
 )

@@ -1,4 +1,4 @@
-"""Bugs that need a story of their own to be seen, S1 to S9; a scripted example tells it."""
+"""Bugs that need a story of their own to be seen, those called S; a scripted example tells it."""
 
 from collections.abc import Callable, Sequence
 

@@ -5,6 +5,7 @@ import copy
 import pytest
 
 from ringcheck_reference.core.effects import DeleteResult, GetResult, PutResult
+from ringcheck_reference.core.encoding import decode_context, encode_context
 from ringcheck_reference.core.merkle import leaf
 from ringcheck_reference.core.messages import (
     Caller,
@@ -17,6 +18,7 @@ from ringcheck_reference.core.messages import (
     Reaped,
 )
 from ringcheck_reference.core.rest import MARGIN, SPARE_DOTS
+from ringcheck_reference.core.versions import Context
 
 from .cluster import Cluster, Link
 
@@ -148,6 +150,35 @@ def test_a_stand_in_that_is_cut_off_keeps_them_too(link: Link) -> None:
     assert all(values(cluster, name) == () for name in cluster.names)
     assert cluster.run_until(lambda: is_reaped(cluster), within=2 * NEEDED)
     assert all(values(cluster, name) == () for name in cluster.names)
+
+
+def test_what_a_stand_in_has_issued_is_reaped_too() -> None:
+    """It agrees, and from then on writes the key as a new actor: else each of its dots would stand alone for good."""
+    cluster = cluster_of()
+    *homes, stand_in, _last = cluster.ring.preference_list(KEY)
+
+    def write_far_off(times: int) -> Context:
+        """The stand-in coordinates, as its ways to the homes are slow; what a home knows of the key afterwards."""
+        cluster.lags = {frozenset((stand_in, home)): 0.7 * cluster.config.replica_timeout for home in homes}
+        cluster.run_for(3.0)
+        context = b""
+        for _ in range(times):
+            context = put(cluster, stand_in, b"value", context)
+        cluster.lags = {}
+        cluster.run_for(3.0)
+        found = cluster.ask(homes[0], ClientGet(KEY))
+        assert isinstance(found, GetResult)
+        return decode_context(KEY, found.context)
+
+    before = write_far_off(3)
+    assert [dot.counter for dot in before.vector] == [3]
+    delete(cluster, homes[0], encode_context(KEY, before))
+    cluster.run_for(NEEDED + A_WHILE)
+    assert is_reaped(cluster)
+    after = write_far_off(5)
+    assert [dot.counter for dot in after.vector] == [5]
+    assert after.loose == ()
+    assert after.vector[0].actor != before.vector[0].actor
 
 
 def test_a_lost_order_leaves_a_tombstone_that_is_reaped_later() -> None:

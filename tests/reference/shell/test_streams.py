@@ -271,17 +271,27 @@ def test_a_peer_without_an_address_is_named_once(caplog: pytest.LogCaptureFixtur
     assert "the address book has no address for n9" in record.getMessage()
 
 
+def opened(channel: grpc.aio.Channel) -> Any:
+    """A stream, nothing said yet."""
+    return channel.stream_stream(EXCHANGE, response_deserializer=peer_pb2.ExchangeResponse.FromString)()
+
+
+async def greeted(channel: grpc.aio.Channel, protocol: int = 0) -> Any:
+    """A stream on which both have said Hello, with id 1."""
+    stream = opened(channel)
+    await stream.write(envelope(1, hello=peer_pb2.Hello(node_id="client", protocol=protocol)))
+    await asyncio.wait_for(stream.read(), DEADLINE_S)
+    return stream
+
+
 def test_a_request_is_alone_while_no_other_waits_for_an_answer() -> None:
     """On whatever stream that one came, and not after it has been answered itself."""
 
     async def run(port: int) -> None:
         deaf = Answerer(times=0)
         async with serving(deaf, port), grpc.aio.insecure_channel(f"127.0.0.1:{port}") as channel:
-            exchange: Any = channel.stream_stream(EXCHANGE, response_deserializer=peer_pb2.ExchangeResponse.FromString)
-            first, second = exchange(), exchange()
-            for stream in (first, second):
-                await stream.write(envelope(1, hello=peer_pb2.Hello(node_id="client")))
-                await asyncio.wait_for(stream.read(), DEADLINE_S)
+            first, second = await greeted(channel), await greeted(channel)
+            for _ in (first, second):
                 assert not await asyncio.wait_for(deaf.alone.get(), DEADLINE_S)
 
             async def is_alone(stream: Any, number: int) -> bool:
@@ -324,10 +334,7 @@ def test_a_message_of_very_many_requests_makes_nobody_wait() -> None:
     async def run(port: int) -> None:
         answerer = Answerer()
         async with serving(answerer, port), grpc.aio.insecure_channel(f"127.0.0.1:{port}") as channel:
-            exchange: Any = channel.stream_stream(EXCHANGE, response_deserializer=peer_pb2.ExchangeResponse.FromString)
-            stream = exchange()
-            await stream.write(envelope(1, hello=peer_pb2.Hello(node_id="client", protocol=PROTOCOL)))
-            await asyncio.wait_for(stream.read(), DEADLINE_S)
+            stream = await greeted(channel, protocol=PROTOCOL)
             turns = 0
 
             def count() -> None:
@@ -355,10 +362,7 @@ def test_a_stream_whose_answers_find_no_room_ends(monkeypatch: pytest.MonkeyPatc
     async def run(port: int) -> None:
         deaf = Answerer(times=0)
         async with serving(deaf, port), grpc.aio.insecure_channel(f"127.0.0.1:{port}") as channel:
-            exchange: Any = channel.stream_stream(EXCHANGE, response_deserializer=peer_pb2.ExchangeResponse.FromString)
-            stream = exchange()
-            await stream.write(envelope(1, hello=peer_pb2.Hello(node_id="client")))
-            await asyncio.wait_for(stream.read(), DEADLINE_S)
+            stream = await greeted(channel)
             await stream.write(envelope(2, read=READ))
             await asyncio.wait_for(deaf.asked_once.wait(), DEADLINE_S)
             monkeypatch.setattr("ringcheck_reference.shell.outbox.Outbox.put", lambda *_: False)
@@ -375,8 +379,7 @@ def test_malformed_envelopes_do_no_harm() -> None:
     async def run(port: int) -> None:
         answerer = Answerer()
         async with serving(answerer, port), grpc.aio.insecure_channel(f"127.0.0.1:{port}") as channel:
-            exchange: Any = channel.stream_stream(EXCHANGE, response_deserializer=peer_pb2.ExchangeResponse.FromString)
-            stream = exchange()
+            stream = opened(channel)
             sent = [
                 b"\xff\xff\xff garbage",
                 b"",

@@ -149,28 +149,28 @@ def get_misses_a_put_while_somebody_joins(wrong: bool) -> Handmade:
     return tale
 
 
-@plant("MEM-04")
-def removed_node_comes_back_by_gossip(wrong: bool) -> Handmade:
+def one_removed(*, comes_back: bool) -> Handmade:
+    """n4 is dead and removed, as a look shows; afterwards it may be a member again."""
     tale = four()
     before = tale.members
     tale.kill("n4")
     tale.remove("n4")
     tale.look()
-    if wrong:
+    if comes_back:
         tale.members = before
+    return tale
+
+
+@plant("MEM-04")
+def removed_node_comes_back_by_gossip(wrong: bool) -> Handmade:
+    tale = one_removed(comes_back=wrong)
     tale.look()
     return tale
 
 
 @plant("MEM-04")
 def removed_node_is_in_every_view_after_healing(wrong: bool) -> Handmade:
-    tale = four()
-    before = tale.members
-    tale.kill("n4")
-    tale.remove("n4")
-    tale.look()
-    if wrong:
-        tale.members = before
+    tale = one_removed(comes_back=wrong)
     tale.settle({})
     return tale
 
