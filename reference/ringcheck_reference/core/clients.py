@@ -70,7 +70,7 @@ class Clients:
         value = request.value if isinstance(request, ClientPut) else None
         try:
             w = check_quorum(self._desk.config, "w", request.w, self._desk.config.w)
-            self._checked(request.key, value, request.context)
+            context = self._checked(request.key, value, request.context)
         except InvalidRequest as error:
             self._desk.reply(call, Failure(Code.INVALID_ARGUMENT, str(error)))
             return
@@ -78,8 +78,11 @@ class Clients:
         def finish(outcome: Outcome) -> None:
             self._desk.reply(call, _result(outcome, is_delete=value is None))
 
-        write = Forward("", request.key, value, request.context, w)
-        Forwarding(self._desk, write, self._coordinate, finish).start()
+        if Forwarding.is_needed(self._desk, request.key, w):
+            write = Forward("", request.key, value, request.context, w)
+            Forwarding(self._desk, write, self._check_and_coordinate, finish).start()
+        else:
+            self._coordinate(request.key, value, context, w, finish)
 
     def forwarded(self, caller: Caller, request: int, write: Forward) -> None:
         """Coordinate a peer's client's write, once, if it is meant for this run of this node."""
@@ -116,7 +119,7 @@ class Clients:
 
         if self._desk.admission.begin(ticket, self._desk.now):
             try:
-                self._coordinate(write, finish)
+                self._check_and_coordinate(write, finish)
             except Exception:
                 self._desk.admission.end(ticket, self._desk.now)
                 raise
@@ -133,13 +136,18 @@ class Clients:
     def _too_many(self) -> str:
         return f"{self._desk.own} has {self._desk.config.max_in_flight} requests under way, its limit; try again later"
 
-    def _coordinate(self, write: Forward, finish: Callable[[Outcome], None]) -> None:
+    def _check_and_coordinate(self, write: Forward, finish: Callable[[Outcome], None]) -> None:
         try:
             context = self._checked(write.key, write.value, write.context)
         except InvalidRequest as error:
             finish(Outcome(Code.INVALID_ARGUMENT, str(error)))
-            return
-        self._desk.begin(Writing(self._desk, self._mint, write.key, write.value, context, write.w, finish))
+        else:
+            self._coordinate(write.key, write.value, context, write.w, finish)
+
+    def _coordinate(
+        self, key: bytes, value: bytes | None, context: Context, w: int, finish: Callable[[Outcome], None]
+    ) -> None:
+        self._desk.begin(Writing(self._desk, self._mint, key, value, context, w, finish))
 
     def _checked(self, key: bytes, value: bytes | None, context: bytes) -> Context:
         """The decoded context of a write that may be carried out."""

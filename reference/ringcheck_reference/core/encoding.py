@@ -45,7 +45,8 @@ def encode_state(state: State) -> bytes:
         return data
     parts = [_U32.pack(len(state.versions))]
     for version in state.versions:
-        parts += (_dot(version.dot), _U32.pack(len(version.value)), version.value)
+        (actor, counter), value = version.dot, version.value
+        parts += (_U16.pack(len(actor)), actor, _U64.pack(counter), _U32.pack(len(value)), value)
     parts.append(_context(state.context))
     data = b"".join(parts)
     # Memory, not meaning: the state is the same value with and without it.
@@ -106,10 +107,11 @@ def _decode_context(key: bytes, data: bytes) -> Context:
         raise MalformedContext("the context is damaged: it is shorter than it announces") from error
     if end != len(body):
         raise MalformedContext(f"the context is damaged: {len(body) - end} bytes too many at its end")
-    if any(dot.counter > MAX_COUNTER for dot in context.vector + context.loose):
-        raise MalformedContext("the context is damaged: a counter is absurdly high")
-    if not all(dot.actor for dot in context.vector + context.loose):
-        raise MalformedContext("the context is damaged: an actor has no name")
+    for actor, counter in context.vector + context.loose:
+        if counter > MAX_COUNTER:
+            raise MalformedContext("the context is damaged: a counter is absurdly high")
+        if not actor:
+            raise MalformedContext("the context is damaged: an actor has no name")
     return context
 
 
@@ -125,18 +127,15 @@ def _checksum(body: bytes) -> bytes:
     return hashlib.sha256(b"context" + body).digest()[:_DIGEST_BYTES]
 
 
-def _dot(dot: Dot) -> bytes:
-    return _U16.pack(len(dot.actor)) + dot.actor + _U64.pack(dot.counter)
-
-
-def _dots(dots: tuple[Dot, ...]) -> bytes:
-    return _U32.pack(len(dots)) + b"".join(map(_dot, dots))
-
-
 def _context(context: Context) -> bytes:
     data = context.encoded
     if data is None:
-        data = _dots(context.vector) + _dots(context.loose)
+        parts = []
+        for dots in (context.vector, context.loose):
+            parts.append(_U32.pack(len(dots)))
+            for actor, counter in dots:
+                parts += (_U16.pack(len(actor)), actor, _U64.pack(counter))
+        data = b"".join(parts)
         object.__setattr__(context, "encoded", data)
     return data
 

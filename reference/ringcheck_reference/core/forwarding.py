@@ -27,6 +27,11 @@ class Forwarding(Conversation):
         self._finish = finish
         self._tried: set[NodeId] = set()
 
+    @staticmethod
+    def is_needed(desk: Desk, key: bytes, w: int) -> bool:
+        """Whether this node has to look for a coordinator: not if it is a home that can gather so many machines."""
+        return not (desk.standing.counts(desk.ring.partition(key)) and desk.peers.can_gather(desk.own, w))
+
     def start(self) -> None:
         """Send the write on, or carry it out here."""
         desk = self._desk
@@ -47,9 +52,9 @@ class Forwarding(Conversation):
     def coordinator(self) -> NodeId:
         """Who is to coordinate, of those not tried yet."""
         desk, write = self._desk, self._write
-        is_home = desk.standing.counts(desk.ring.partition(write.key))
-        if is_home and desk.peers.can_gather(desk.own, write.w):
+        if not self.is_needed(desk, write.key, write.w):
             return desk.own
+        is_home = desk.standing.counts(desk.ring.partition(write.key))
         late = desk.own
         for node in desk.ring.preference_list(write.key):
             if node not in self._tried and desk.peers.trusts(node) and desk.peers.can_gather(node, write.w):

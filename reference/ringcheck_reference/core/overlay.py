@@ -35,6 +35,8 @@ class Overlay(Generic[K]):
     def __init__(self, read: Callable[[K], bytes | None]) -> None:
         self._read = read
         self._flights: dict[K, _Flight] = {}
+        self._last: tuple[K, State] | None = None
+        """The row that `latest` has read last: who asks for it is about to stage what comes after."""
         self._told: set[K] = set()
         self.on_lost: Callable[[K, str], object] = lambda _key, _reason: None
         """Is told of rows that cannot be read, and why."""
@@ -42,24 +44,16 @@ class Overlay(Generic[K]):
     def durable(self, key: K) -> State:
         """What the node may speak of."""
         flight = self._flights.get(key)
-        if flight:
-            return flight.durable
-        row = self._read(key)
-        try:
-            return State.EMPTY if row is None else decode_state(row)
-        except (MalformedState, TypeError) as error:
-            return self.lose(key, error)
+        return flight.durable if flight else self._row(key)
 
     def latest(self, key: K) -> State:
         """What the node will hold once all that is on its way has arrived."""
         flight = self._flights.get(key)
         if flight:
             return flight.steps[-1][1]
-        row = self._read(key)
-        try:
-            return State.EMPTY if row is None else decode_state(row)
-        except (MalformedState, TypeError) as error:
-            return self.lose(key, error)
+        state = self._row(key)
+        self._last = (key, state)
+        return state
 
     def lose(self, key: K, error: Exception) -> State:
         """The row is there, and what it holds is not; gives what is left of it."""
@@ -72,7 +66,10 @@ class Overlay(Generic[K]):
         """`state` goes to the disk under `token`, tokens ascending. To be called before its row can change."""
         flight = self._flights.get(key)
         if flight is None:
-            flight = self._flights[key] = _Flight(self.durable(key), deque())
+            known = self._last
+            durable = known[1] if known is not None and known[0] == key else self._row(key)
+            flight = self._flights[key] = _Flight(durable, deque())
+        self._last = None
         flight.steps.append((token, state))
 
     def settle(self, token: int, key: K, *, durable: bool) -> State | None:
@@ -87,3 +84,10 @@ class Overlay(Generic[K]):
         if not steps:
             del self._flights[key]
         return step[1] if durable else None
+
+    def _row(self, key: K) -> State:
+        row = self._read(key)
+        try:
+            return State.EMPTY if row is None else decode_state(row)
+        except (MalformedState, TypeError) as error:
+            return self.lose(key, error)

@@ -33,6 +33,8 @@ class Peers(dict[NodeId, Peer]):
         self._own = own
         self._ring = ring
         self._reachable: tuple[NodeId, ...] | None = ()
+        self._gathered: int | None = None
+        """How many machines these are, with this node's own; None = to be counted again."""
 
     def change(self, nodes: Iterable[NodeId], ring: Ring) -> list[NodeId]:
         """Keep in touch with these from now on; who is new is trusted. Gives those who are no peers any more."""
@@ -42,7 +44,7 @@ class Peers(dict[NodeId, Peer]):
             del self[node]
         for node in nodes:
             self.setdefault(node, Peer())
-        self._reachable = None
+        self._reachable = self._gathered = None
         return gone
 
     def trusts(self, node: NodeId) -> bool:
@@ -69,7 +71,7 @@ class Peers(dict[NodeId, Peer]):
         peer.waiting_since = None
         if not peer.heard:
             peer.trusted = peer.heard = True
-            self._reachable = None
+            self._reachable = self._gathered = None
 
     def report(self, node: NodeId, incarnation: str, reachable: tuple[NodeId, ...], *, late: bool) -> None:
         """What the last Pong of `node` says, and whether it came late."""
@@ -78,14 +80,14 @@ class Peers(dict[NodeId, Peer]):
         peer.reachable = reachable
         if peer.late != late:
             peer.late = late
-            self._reachable = None
+            self._reachable = self._gathered = None
 
     def suspect(self, node: NodeId) -> None:
         """A request could not be sent, was lost, or waited too long."""
         peer = self[node]
         peer.trusted = peer.heard = False
         peer.reachable = ()
-        self._reachable = None
+        self._reachable = self._gathered = None
 
     def silent(self, now: float, timeout: float) -> list[NodeId]:
         """Who owes an answer for `timeout` seconds or longer."""
@@ -117,16 +119,14 @@ class Peers(dict[NodeId, Peer]):
     def can_gather(self, node: NodeId, machines: int) -> bool:
         """Whether `node`, this one or a peer heard from, can reach so many machines in time, its own included."""
         if node == self._own:
-            reached = self.reachable()
-        else:
-            peer = self.get(node)
-            if peer is None or not (peer.heard and peer.incarnation):
-                return False
-            reached = peer.reachable
-        known = {self._ring.machine(node)} if node in self._ring else set()
-        for other in reached:
-            if len(known) >= machines:
-                break
-            if other in self._ring:
-                known.add(self._ring.machine(other))
-        return len(known) >= machines
+            if self._gathered is None:
+                self._gathered = self._machines((node, *self.reachable()))
+            return self._gathered >= machines
+        peer = self.get(node)
+        if peer is None or not (peer.heard and peer.incarnation):
+            return False
+        return self._machines((node, *peer.reachable)) >= machines
+
+    def _machines(self, nodes: Iterable[NodeId]) -> int:
+        """On how many machines the members among these nodes are."""
+        return len({self._ring.machine(node) for node in nodes if node in self._ring})

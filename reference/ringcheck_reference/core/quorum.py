@@ -65,8 +65,11 @@ class Quorum:
 
     def _size(self, copies: Collection[Copy]) -> int:
         """The size of the largest matching of machines and homes (augmenting paths)."""
-        machines = {self._machine(node) for node, _ in copies}
-        if len(machines) == len({home for _, home in copies}) == len(copies):
+        machines, homes = set(), set()
+        for node, home in copies:
+            machines.add(self._machine(node))
+            homes.add(home)
+        if len(machines) == len(homes) == len(copies):
             return len(copies)  # As nearly always, there is nothing to choose between.
         homes_of: dict[str, set[NodeId]] = {}
         for node, home in copies:

@@ -56,6 +56,9 @@ class Context:
     @classmethod
     def of(cls, vector: Iterable[Dot] = (), loose: Iterable[Dot] = ()) -> Self:
         """The canonical context of these dots, in any order, with repetitions, zeroes and gaps."""
+        vector, loose = tuple(vector), tuple(loose)
+        if not loose and _is_canonical(vector):
+            return cls(vector)
         tops: dict[bytes, Dot] = {}
         for dot in vector:
             actor, counter = dot
@@ -99,6 +102,10 @@ class Context:
 
     def with_dot(self, dot: Dot) -> Self:
         """This set and `dot`."""
+        if not self.loose:
+            for place, (actor, top) in enumerate(self.vector):
+                if actor == dot.actor and top + 1 == dot.counter:  # it continues the vector, as nearly always
+                    return type(self)((*self.vector[:place], dot, *self.vector[place + 1 :]))
         return self.of(self.vector, (*self.loose, dot))
 
     def highest(self, actor: bytes) -> int:
@@ -162,8 +169,12 @@ class State:
             return self
         if not (ours.vector or ours.loose):
             return other
-        if theirs.includes(ours) and not any(ours.covers(version.dot) for version in other.versions):
-            return other  # They know all that we do, and all that they hold is news: the usual case, a later write.
+        if theirs.includes(ours):
+            for version in other.versions:
+                if ours.covers(version.dot):
+                    break
+            else:
+                return other  # They know all that we do, and all that they hold is news: the usual case, a later write.
         versions = self._kept_beside(other)
         context = ours.join(theirs)
         if context is ours and versions == self.versions:
@@ -190,6 +201,16 @@ class State:
 
 
 State.EMPTY = State()
+
+
+def _is_canonical(vector: tuple[Dot, ...]) -> bool:
+    """Whether these dots are the vector of a context without loose ones as they stand, as nearly always."""
+    before = b""
+    for actor, counter in vector:
+        if actor <= before or counter < 1:
+            return False
+        before = actor
+    return True
 
 
 def _dot(version: Version) -> Dot:

@@ -139,7 +139,8 @@ class Writing(Conversation):
         """Check the sibling limit, before any effect; then send the version to all who are to hold it."""
         known = self._known()
         self._delta = self.new_state(known)
-        siblings = len(known.merge(self._delta).versions)
+        merged = known.merge(self._delta)
+        siblings = len(merged.versions)
         limit = self._desk.config.limits.max_siblings
         if self._value is not None and siblings > limit:
             reason = f"this Put would leave {siblings} siblings, the limit is {limit}; Get, and Put with its context"
@@ -152,7 +153,7 @@ class Writing(Conversation):
         missing = [home for home in self._homes if not trusts(home)]
         for home in self._homes:
             if home not in missing:
-                self._place(home, home)
+                self._place(home, home, merged)
         if missing:
             self._excused.update(missing)
             for node, home in zip(self._stand_ins(), missing, strict=False):
@@ -270,8 +271,11 @@ class Writing(Conversation):
             if self._desk.peers.trusts(newcomer):
                 self._place(newcomer, home)
 
-    def _place(self, node: NodeId, home: NodeId) -> None:
-        """Let `node` hold a copy for `home`: in its replica if it is that home, else as a hint."""
+    def _place(self, node: NodeId, home: NodeId, merged: State | None = None) -> None:
+        """Let `node` hold a copy for `home`: in its replica if it is that home, else as a hint.
+
+        Who knows what a home's own replica will then hold may say it as `merged`.
+        """
         copy = (node, home)
         if copy in self._tried:
             return
@@ -285,6 +289,8 @@ class Writing(Conversation):
         elif stands_in:
             target = self._placement.hint_target(home)
             self._tokens[self._desk.store_hint(target, self._key, self._delta, self)] = copy
+        elif merged is not None:
+            self._tokens[self._desk.put_replica(self._key, merged, self)] = copy
         else:
             self._tokens[self._desk.store_replica(self._key, self._delta, self)] = copy
 

@@ -50,7 +50,7 @@ class _Stream:
         self.caller: Caller | None = None
         self.under_way: set[int] = set()
         """The requests that are not answered yet."""
-        self.outbox = Outbox(peer_pb2.ExchangeResponse, lambda: len(self.under_way), pace)
+        self.outbox = Outbox(peer_pb2.ExchangeResponse, self.under_way, pace)
         self.writing: asyncio.Task[None] | None = None
         """The stream ends with it."""
 

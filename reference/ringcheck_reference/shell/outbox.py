@@ -6,7 +6,7 @@ one, to a peer that understands `several`; how long it waits for more to come is
 
 import asyncio
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Collection, Sequence
 from typing import Final, Generic, TypeVar
 
 from google.protobuf.message import Message
@@ -29,10 +29,10 @@ Envelope = TypeVar("Envelope", peer_pb2.ExchangeRequest, peer_pb2.ExchangeRespon
 class Outbox(Generic[Envelope]):
     """The queue of one stream of envelopes of a `kind`, written at a node's `pace` until it is closed.
 
-    `under_way` tells how many requests of the stream have no answer yet.
+    `under_way` are the requests of the stream that have no answer yet, whoever keeps account of them.
     """
 
-    def __init__(self, kind: type[Envelope], under_way: Callable[[], int], pace: Pace) -> None:
+    def __init__(self, kind: type[Envelope], under_way: Collection[int], pace: Pace) -> None:
         self.under_way = under_way
         self._pace = pace
         self._several, self._one = _TAGS[kind]

@@ -7,6 +7,7 @@ commits gather too. While few are, nothing waits.
 """
 
 import asyncio
+from collections.abc import Collection
 from typing import Final, Protocol
 
 MANY: Final = 6
@@ -19,8 +20,8 @@ BEAT_S: Final = 0.006
 class Paced(Protocol):
     """A stream that asks when to write."""
 
-    def under_way(self) -> int:
-        """How many of its requests have no answer yet."""
+    under_way: Collection[int]
+    """Those of its requests that have no answer yet."""
 
     def go(self) -> None:
         """Write what waits, if anything does."""
@@ -44,7 +45,7 @@ class Pace:
 
     def under_way(self) -> int:
         """How many requests of all streams have no answer yet."""
-        return sum([each.under_way() for each in self._streams])
+        return sum([len(each.under_way) for each in self._streams])
 
     def ask(self, stream: Paced) -> None:
         """A stream that has joined has something to write: let it go now, or with the others."""

@@ -77,7 +77,7 @@ class PeerLink:
         self._options = options
         self._listener = listener
         self._unanswered: set[int] = set()
-        self._outbox = Outbox(peer_pb2.ExchangeRequest, lambda: len(self._unanswered), pace)
+        self._outbox = Outbox(peer_pb2.ExchangeRequest, self._unanswered, pace)
         self._retry = asyncio.Event()
         self._up = False
         self.tried = asyncio.Event()

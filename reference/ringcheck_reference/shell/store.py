@@ -122,8 +122,9 @@ class Store:
     def _commit(self, writes: Sequence[DiskWrite]) -> str | None:
         """Returns None, or why nothing of `writes` was kept."""
         try:
-            if len(writes) <= _STATEMENT_ROWS and all(isinstance(write, PutReplica) for write in writes):
-                self._put_replicas(writes)
+            puts = [write for write in writes if isinstance(write, PutReplica)]
+            if len(puts) == len(writes) <= _STATEMENT_ROWS:
+                self._put_replicas(puts)
             else:
                 self._writing.execute("BEGIN IMMEDIATE")
                 for write in writes:
@@ -137,13 +138,13 @@ class Store:
         self.commits += 1
         return None
 
-    def _put_replicas(self, writes: Sequence[DiskWrite]) -> None:
+    def _put_replicas(self, puts: Sequence[PutReplica]) -> None:
         """The usual group in one statement, which is a transaction of its own.
 
         Around every statement this thread gives the interpreter up, and has to wait until it gets it back.
         """
-        rows = ", ".join(["(?, ?)"] * len(writes))
-        values = [part for write in writes if isinstance(write, PutReplica) for part in (write.key, write.state)]
+        rows = ", ".join(["(?, ?)"] * len(puts))
+        values = [part for put in puts for part in (put.key, put.state)]
         self._writing.execute(f"INSERT OR REPLACE INTO replica VALUES {rows}", values)
 
     def _write(self, write: DiskWrite) -> None:

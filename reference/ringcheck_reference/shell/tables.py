@@ -20,10 +20,8 @@ class _Recent(Generic[Row]):
     def __init__(self) -> None:
         self._states: OrderedDict[Row, bytes | None] = OrderedDict()
 
-    def __contains__(self, row: Row) -> bool:
-        return row in self._states
-
-    def __getitem__(self, row: Row) -> bytes | None:
+    def find(self, row: Row) -> bytes | None:
+        """What the row holds; raises KeyError if only the disk knows."""
         self._states.move_to_end(row)
         return self._states[row]
 
@@ -55,12 +53,10 @@ class ReplicaTable:
 
     def get(self, key: bytes) -> bytes | None:
         """The state bytes of `key`, or None."""
-        if key in self.recent:
-            return self.recent[key]
-        row = self._connection.execute("SELECT state FROM replica WHERE key = ?", (key,)).fetchone()
-        state = None if row is None else row[0]
-        self.recent.keep(key, state)
-        return state
+        try:
+            return self.recent.find(key)
+        except KeyError:
+            return self._read(key)
 
     def items(self) -> Iterator[tuple[bytes, bytes]]:
         """Every (key, state), by key, as of the first.
@@ -69,6 +65,12 @@ class ReplicaTable:
         """
         with closing(self._connect()) as connection:
             yield from connection.execute("SELECT key, state FROM replica ORDER BY key")
+
+    def _read(self, key: bytes) -> bytes | None:
+        row = self._connection.execute("SELECT state FROM replica WHERE key = ?", (key,)).fetchone()
+        state = None if row is None else row[0]
+        self.recent.keep(key, state)
+        return state
 
 
 class HintTable:

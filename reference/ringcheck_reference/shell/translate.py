@@ -5,7 +5,6 @@ UntranslatableError, which the caller turns into a refusal.
 """
 
 from collections.abc import Callable, Iterable
-from functools import lru_cache
 from typing import Any, Final
 
 from dynamo_node.v1 import config_pb2, membership_pb2, peer_pb2
@@ -44,7 +43,7 @@ from ringcheck_reference.core.messages import (
 )
 from ringcheck_reference.core.versions import Context, Dot, MalformedState, State, Version
 
-_CAUSES: Final = frozenset(map(int, Cause))
+_CAUSES: Final = {int(cause): cause for cause in Cause}
 _CHANGE_KINDS: Final = frozenset(map(int, ChangeKind))
 
 
@@ -95,27 +94,26 @@ def _unknown(name: str | None) -> str:
     return f"this node does not know {name or 'a message without a body'}"
 
 
-def _dots_to_wire(dots: Iterable[Dot]) -> list[peer_pb2.Dot]:
-    return [peer_pb2.Dot(actor=dot.actor, counter=dot.counter) for dot in dots]
-
-
 def _dots_from_wire(dots: Iterable[peer_pb2.Dot]) -> list[Dot]:
     return [Dot(dot.actor, dot.counter) for dot in dots]
 
 
 def state_to_wire(state: State) -> peer_pb2.State:
     """A state as peers send it."""
-    return peer_pb2.State(
-        versions=[
-            peer_pb2.Version(
-                dot=peer_pb2.Dot(actor=version.dot.actor, counter=version.dot.counter), value=version.value
-            )
-            for version in state.versions
-        ],
-        context=peer_pb2.CausalContext(
-            vector=_dots_to_wire(state.context.vector), loose=_dots_to_wire(state.context.loose)
-        ),
-    )
+    message = peer_pb2.State()
+    _write_state(state, message)
+    return message
+
+
+def _write_state(state: State, message: peer_pb2.State) -> None:
+    for version in state.versions:
+        dot = message.versions.add(value=version.value).dot
+        dot.actor, dot.counter = version.dot
+    message.context.SetInParent()
+    for actor, counter in state.context.vector:
+        message.context.vector.add(actor=actor, counter=counter)
+    for actor, counter in state.context.loose:
+        message.context.loose.add(actor=actor, counter=counter)
 
 
 def state_from_wire(message: peer_pb2.State) -> State:
@@ -128,22 +126,15 @@ def state_from_wire(message: peer_pb2.State) -> State:
         raise UntranslatableError(str(error)) from error
 
 
-_last_state_to_wire = lru_cache(maxsize=1)(state_to_wire)
-"""A write goes to several, one after another, and its state is made once for all; so nobody may change it."""
-
-
 def _replicate_to_wire(body: Replicate) -> peer_pb2.Replicate:
-    return peer_pb2.Replicate(
-        key=body.key,
-        state=_last_state_to_wire(body.state),
-        hint_for=body.hint_for,
-        cause=peer_pb2.Cause.ValueType(body.cause),
-    )
+    message = peer_pb2.Replicate(key=body.key, hint_for=body.hint_for, cause=peer_pb2.Cause.ValueType(body.cause))
+    _write_state(body.state, message.state)
+    return message
 
 
 def _replicate_from_wire(message: peer_pb2.Replicate) -> Replicate:
     # A cause that is not known yet is for counting only, so it does no harm.
-    cause = Cause(message.cause) if message.cause in _CAUSES else Cause.UNSPECIFIED
+    cause = _CAUSES.get(message.cause, Cause.UNSPECIFIED)
     return Replicate(_key(message.key), state_from_wire(message.state), message.hint_for, cause)
 
 

@@ -46,11 +46,16 @@ def test_deadly_update_changes_nothing(api: "Api") -> None:
     assert shown["toxicity"] == 1
 
 
-def test_reset_under_way_does_not_hold_up_the_api(api: "Api", upstream: "Upstream", connect: "Connect") -> None:
+def test_reset_under_way_does_not_hold_up_the_api(
+    api: "Api", upstream: "Upstream", connect: "Connect", exactly: "Exactly"
+) -> None:
     """A reset_peer that waits for a minute is removed at once, and closes its connection."""
     api.proxy("one", upstream.address)
     api.toxic("one", "reset_peer", "upstream", timeout=60_000)
     client, server = connect("one")
+    # The upstream has the connection before the proxy has joined its two ends: until then it is under no toxic.
+    server.sendall(b"joined")
+    assert exactly(client, 6) == b"joined"
     client.sendall(b"word")
     assert api("DELETE", "/proxies/one/toxics/reset_peer").status_code == 204
     with pytest.raises(ConnectionResetError):

@@ -38,6 +38,7 @@ def forwards_again() -> None:
         )
         forwarding.start()
 
+    replace(Forwarding, "is_needed", staticmethod(lambda _desk, _key, _w: True))
     replace(Forwarding, "coordinator", coordinator)
     honest_start = replace(Forwarding, "start", start)
     honest_on_time = replace(Forwarding, "on_time", on_time)

@@ -70,9 +70,9 @@ def stand_ins_for_one_home() -> None:
     Since W copies are there by that count, no other home is left a hint.
     """
 
-    def place(writing: Writing, node: NodeId, home: NodeId) -> None:
+    def place(writing: Writing, node: NodeId, home: NodeId, merged: State | None = None) -> None:
         missing = [each for each in writing._homes if not writing._desk.peers.trusts(each)]
-        honest_place(writing, node, missing[0] if missing and node != home else home)
+        honest_place(writing, node, missing[0] if missing and node != home else home, merged)
 
     def size(quorum: Quorum, copies: Iterable[Copy]) -> int:
         return len({quorum._machine(node) for node, _ in copies})

@@ -36,13 +36,14 @@ def blind_put_erases() -> None:
 def dots_repeat() -> None:
     """New version = increment(client's context); the coordinator's own history is ignored."""
 
-    def known(_writing: Writing) -> State:
-        return State.EMPTY
+    def new_state(writing: Writing, _known: State) -> State:
+        state: State = honest_new_state(writing, State.EMPTY)
+        return state
 
     def next_dot(mint: Mint, _key: bytes, seen: Context) -> Dot:
         return Dot(mint.actor, seen.highest(mint.actor) + 1)
 
-    replace(Writing, "_known", known)
+    honest_new_state = replace(Writing, "new_state", new_state)
     replace(Mint, "next_dot", next_dot)
 
 

@@ -69,7 +69,7 @@ def test_nothing_is_carried_out_twice_and_what_is_new_is_carried_out(steps: list
             carried.append(eval(write.key))  # as made below
             finish(Outcome(Code.OK))  # type: ignore[operator]
 
-        patch.setattr(Clients, "_coordinate", coordinate)
+        patch.setattr(Clients, "_check_and_coordinate", coordinate)
         cluster = Cluster(1, n=1, r=1, w=1, partition_count=1)
         core, incarnation = cluster.running["n1"].core, cluster.running["n1"].incarnation
         for node, run, back in steps:

@@ -52,6 +52,16 @@ def test_equal_sets_are_equal_contexts(given_dots: frozenset[Dot], data: st.Data
     assert bool(grown) == bool(given_dots)
 
 
+@given(st.lists(st.builds(Dot, st.sampled_from([b"a", b"b", b"a\0"]), st.integers(0, 6))))
+def test_a_vector_is_all_dots_up_to_its_own(tops: list[Dot]) -> None:
+    """In whatever order its dots come, with repetitions and zeroes; and a context is made of its own parts again."""
+    context = Context.of(tops)
+    assert members(context) == {
+        dot for dot in UNIVERSE if any(dot.actor == actor and dot.counter <= top for actor, top in tops)
+    }
+    assert context == Context.of(context.vector, context.loose) == Context.of(loose=members(context))
+
+
 @given(contexts, contexts)
 def test_joining_contexts_is_union(left: Context, right: Context) -> None:
     """The join covers what either covers."""

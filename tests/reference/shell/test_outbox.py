@@ -13,11 +13,6 @@ from ringcheck_reference.shell.pace import Pace, Paced
 OLD, NEW = (peer_pb2.Hello(node_id="n2", protocol=protocol) for protocol in (1, PROTOCOL))
 
 
-def none() -> int:
-    """Nothing is under way."""
-    return 0
-
-
 def request(number: int, key: bytes = b"k") -> peer_pb2.ExchangeRequest:
     """A question."""
     return peer_pb2.ExchangeRequest(request_id=number, view_digest=b"digest", read=peer_pb2.Read(key=key))
@@ -46,7 +41,7 @@ def taken(outbox: Outbox[peer_pb2.ExchangeRequest]) -> list[list[int]]:
 
 def test_what_waits_goes_together() -> None:
     """One envelope goes as it is, those that came together as one message, in their order."""
-    outbox = Outbox(peer_pb2.ExchangeRequest, none, Pace())
+    outbox = Outbox(peer_pb2.ExchangeRequest, (), Pace())
     outbox.open(NEW)
     assert outbox.put(request(1))
     assert taken(outbox) == [[1]]
@@ -57,7 +52,7 @@ def test_what_waits_goes_together() -> None:
 @pytest.mark.parametrize("hello", [OLD, None])
 def test_an_older_peer_gets_each_alone(hello: peer_pb2.Hello | None) -> None:
     """Nobody is sent `several` who has not said that he knows it."""
-    outbox = Outbox(peer_pb2.ExchangeRequest, none, Pace())
+    outbox = Outbox(peer_pb2.ExchangeRequest, (), Pace())
     if hello is not None:
         outbox.open(hello)
     for number in (1, 2, 3):
@@ -67,7 +62,7 @@ def test_an_older_peer_gets_each_alone(hello: peer_pb2.Hello | None) -> None:
 
 def test_what_came_before_the_greeting_goes_alone() -> None:
     """The answer to Hello is read before anybody knows what may come together."""
-    outbox = Outbox(peer_pb2.ExchangeRequest, none, Pace())
+    outbox = Outbox(peer_pb2.ExchangeRequest, (), Pace())
     for number in (1, 2):
         outbox.put(request(number))
     outbox.open(NEW)
@@ -87,7 +82,7 @@ def test_what_is_put_waits_for_its_pace() -> None:
     """What may not go yet goes with what comes later; an older peer, who must get each alone, is not kept waiting."""
 
     async def first_message(hello: peer_pb2.Hello) -> list[int]:
-        outbox = Outbox(peer_pb2.ExchangeRequest, none, NotYet())
+        outbox = Outbox(peer_pb2.ExchangeRequest, (), NotYet())
         outbox.open(hello)
         taking = asyncio.create_task(outbox.take())
         for number in (1, 2):
@@ -104,7 +99,7 @@ def test_what_is_put_waits_for_its_pace() -> None:
 
 def test_a_message_stays_far_below_the_limits() -> None:
     """Large envelopes are spread over several messages, and the largest goes nearly alone."""
-    outbox = Outbox(peer_pb2.ExchangeRequest, none, Pace())
+    outbox = Outbox(peer_pb2.ExchangeRequest, (), Pace())
     outbox.open(NEW)
     for number in range(10):
         outbox.put(request(number, b"k" * (_FULL_BYTES // 4)))
@@ -115,7 +110,7 @@ def test_a_message_stays_far_below_the_limits() -> None:
 
 def test_a_full_queue_takes_no_more() -> None:
     """What finds no room is told so at once; what is cleared was never taken."""
-    outbox = Outbox(peer_pb2.ExchangeRequest, none, Pace())
+    outbox = Outbox(peer_pb2.ExchangeRequest, (), Pace())
     accepted = [outbox.put(request(number)) for number in range(_LONGEST_QUEUE + 2)]
     assert accepted == [True] * _LONGEST_QUEUE + [False] * 2
     assert len(outbox.clear()) == _LONGEST_QUEUE
@@ -127,8 +122,8 @@ def test_the_bytes_are_those_of_protobuf(numbers: list[int], length: int) -> Non
     """Written by hand or by protobuf, a message is the same."""
 
     async def take() -> None:
-        requests = Outbox(peer_pb2.ExchangeRequest, none, Pace())
-        responses = Outbox(peer_pb2.ExchangeResponse, none, Pace())
+        requests = Outbox(peer_pb2.ExchangeRequest, (), Pace())
+        responses = Outbox(peer_pb2.ExchangeResponse, (), Pace())
         requests.open(NEW)
         responses.open(NEW)
         for number in numbers:
@@ -146,7 +141,7 @@ def test_the_bytes_are_those_of_protobuf(numbers: list[int], length: int) -> Non
 
 def test_what_nobody_reads_is_bounded_in_bytes() -> None:
     """However few envelopes it is in; one that is longer than all that may wait goes when nothing else waits."""
-    outbox = Outbox(peer_pb2.ExchangeRequest, none, Pace())
+    outbox = Outbox(peer_pb2.ExchangeRequest, (), Pace())
     outbox.open(NEW)
     size = _MOST_BYTES // 8
     put = [outbox.put(request(number, b"k" * size)) for number in range(20)]

@@ -1,6 +1,7 @@
 """When streams write: at once while little is under way, and together while much is."""
 
 import asyncio
+from collections.abc import Collection
 
 from ringcheck_reference.shell.pace import MANY, Pace
 
@@ -9,14 +10,10 @@ class Stream:
     """Notes at which turn of the loop it was let go."""
 
     def __init__(self, pace: Pace, requests: int) -> None:
-        self.requests = requests
+        self.under_way: Collection[int] = range(requests)
         self.gone = 0
         self._went = asyncio.Event()
         pace.join(self)
-
-    def under_way(self) -> int:
-        """See Paced."""
-        return self.requests
 
     def go(self) -> None:
         """See Paced."""
@@ -76,7 +73,7 @@ def test_what_was_asked_for_in_a_beat_is_not_forgotten_when_the_load_falls() -> 
         pace = Pace()
         one = Stream(pace, MANY)
         pace.ask(one)
-        one.requests = 0
+        one.under_way = range(0)
         pace.ask(one)
         await one.next_time()
         assert one.gone == 1
