@@ -110,8 +110,12 @@ class Node:
         """Give the node's clients their way to it, which must be open."""
         self.open_client(address)
         assert self._client is not None
-        if not await self._client.connect(CONNECT_S * 5):
-            raise TargetError(f"Node {self.id} is healthy, but no client reaches it through its proxy at {address}.")
+        patience_s = CONNECT_S * 5
+        if not await self._client.connect(patience_s):
+            raise TargetError(
+                f"Node {self.id} is healthy, but no client has reached it for {patience_s:g} s through its proxy at "
+                f"{address}; if this machine has few cores for so many nodes, start fewer."
+            )
 
     async def reconnect_client(self) -> None:
         """Wait a moment for the clients' channel to find the node again after it was out of reach."""

@@ -21,7 +21,7 @@ class Outcome(msgspec.Struct, frozen=True, kw_only=True):
     """What a whole run says.
 
     verdicts   one for each requirement that was selected and has a test, in the order of the contract
-    unjudged   requirements that were selected, for which this version has no test
+    unjudged   requirements that were selected, for which there was no test
     others     breaches seen on the way, of requirements that were not selected
     events     how often each interesting thing happened
     problems   what broke that is no breach: the target, the environment, a worker; one sentence each
@@ -43,7 +43,8 @@ class Findings:
     def __init__(self, only: tuple[str, ...] = ()) -> None:
         self._only = only
         self._judgements: list[tuple[str, Judgement]] = []
-        self._judged: set[str] = set()
+        self._judged: set[str] | None = None
+        """What the tests judge, once they are known."""
         self._excuses: dict[str, list[str]] = {}
         self._problems: dict[str, int] = {}
         self._explained: set[str] = set()
@@ -52,7 +53,7 @@ class Findings:
         """Take one event into account."""
         match event:
             case Collected(requirements=requirements):
-                self._judged |= set(requirements)
+                self._judged = (self._judged or set()) | set(requirements)
             case ScheduleEnded(test=test, history=history, judgement=judgement):
                 self._judgements.append((history, judgement))
                 if judgement.broke or any(finding.breaches for finding in judgement.findings.values()):
@@ -75,10 +76,11 @@ class Findings:
     def outcome(self, *, seconds: float = 0.0, interrupted: bool = False) -> Outcome:
         """The verdicts and the exit code, as far as the events go."""
         wanted = [each for each in all_requirements().values() if not self._only or each.id in self._only]
-        verdicts = tuple(self._verdict(each.id, each.profile) for each in wanted if each.id in self._judged)
+        judged = {each.id for each in wanted} if self._judged is None else self._judged
+        verdicts = tuple(self._verdict(each.id, each.profile) for each in wanted if each.id in judged)
         return Outcome(
             verdicts=verdicts,
-            unjudged=tuple(each.id for each in wanted if each.id not in self._judged),
+            unjudged=tuple(each.id for each in wanted if each.id not in judged),
             others=self._others({each.id for each in wanted}),
             events=dict(tally(judgement for _, judgement in self._judgements)),
             problems=tuple(self._problems),

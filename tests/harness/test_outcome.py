@@ -112,6 +112,14 @@ def test_nothing_verified_is_3() -> None:
     assert outcome(collected("KV-01"), only=("DUR-03",)).exit_code == INCONCLUSIVE
 
 
+def test_what_was_cut_short_before_any_test_was_known_is_open() -> None:
+    """Nobody knows by then what has a test, and nothing is said not to have one."""
+    result = outcome(only=("KV-01", "DUR-03"), interrupted=True)
+    assert statuses(result) == {"KV-01": "inconclusive", "DUR-03": "inconclusive"}
+    assert result.unjudged == ()
+    assert result.exit_code == INTERRUPTED
+
+
 def test_profiles_that_are_not_declared_are_skipped() -> None:
     """A kv-only node conforms when what it declares holds."""
     result = outcome(collected("KV-01", "AE-02"), judged(held("KV-01"), profiles=("kv", "describe")))

@@ -1,7 +1,10 @@
 """`ringcheck node`: one reference node in the foreground."""
 
+import contextlib
+import fcntl
 import os
 import signal
+from collections.abc import Iterator
 from pathlib import Path
 
 import click
@@ -46,9 +49,16 @@ def command(
     made by the options below.
     """
     if config is None:
-        config = _write_config(listen, data, metrics)
+        with _claimed(data):
+            _become(_write_config(listen, data, metrics), log_format)
     elif given := [name for name in ("listen", "data", "metrics") if _was_given(context, name)]:
         raise UsageError(f"{config} says already what --{given[0]} says; give one of the two.")
+    else:
+        _become(config, log_format)
+
+
+def _become(config: Path, log_format: str | None) -> None:
+    """Check what is certainly wrong, and let the node take our place."""
     given_config = _read(config)
     address, observed = given_config.listen_address, given_config.metrics_address
     if not address:
@@ -82,10 +92,30 @@ def _write_config(listen: str, data: Path, metrics: str) -> Path:
         store.mkdir(parents=True, exist_ok=True)
         path.write_text(json_format.MessageToJson(message, preserving_proto_field_name=True), "utf-8")
     except OSError as error:
-        raise UsageError(
-            f"The folder {data} cannot be written ({error.strerror}); name another one with --data DIR."
-        ) from None
+        raise _unwritable(data, error) from None
     return path
+
+
+@contextlib.contextmanager
+def _claimed(data: Path) -> Iterator[None]:
+    """Take the folder for the node, which inherits the lock: its configuration is not to be overwritten by another."""
+    try:
+        data.mkdir(parents=True, exist_ok=True)
+        descriptor = os.open(data / "lock", os.O_RDWR | os.O_CREAT, 0o644)
+    except OSError as error:
+        raise _unwritable(data, error) from None
+    try:
+        os.set_inheritable(descriptor, True)
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        yield
+    except BlockingIOError:
+        raise UsageError(f"A node runs in the folder {data}; stop it, or name another one with --data DIR.") from None
+    finally:
+        os.close(descriptor)
+
+
+def _unwritable(data: Path, error: OSError) -> UsageError:
+    return UsageError(f"The folder {data} cannot be written ({error.strerror}); name another one with --data DIR.")
 
 
 def _read(path: Path) -> config_pb2.NodeConfig:

@@ -55,7 +55,7 @@ class ChangeReport(msgspec.Struct, frozen=True, kw_only=True):
     """A change that `through` has accepted. `settled`: every member knows it and has confirmed; None if not followed.
 
     `waiting_for` is what was still missing when following it was given up. `already`: who was to leave had gone
-    before, or who was to join was a member for `through`.
+    before, who was to join was a member for `through`, or who was to be removed had been for it.
     """
 
     change: str
@@ -103,21 +103,28 @@ async def carry_out(contacts: Contacts, change: Change, *, follows: bool = False
         node=change.node,
         through=through.id,
         view_digest=digest.hex(),
-        already=_already(change, standing, known, statuses[through.id]),
+        already=_already(change, standing, known, statuses[through.id], digest),
     )
 
 
 def _already(
-    change: Change, standing: Standing, known: config_pb2.Member | None, seen: inspect_pb2.StatusResponse | str
+    change: Change,
+    standing: Standing,
+    known: config_pb2.Member | None,
+    seen: inspect_pb2.StatusResponse | str,
+    digest: bytes,
 ) -> bool:
-    """Whether the change had been made before. What was `known` and `seen` at the node asked was so before it."""
+    """Whether the change had been made before.
+
+    What was `known` and `seen` at the node asked was so before it; `digest` is that of its view afterwards.
+    """
     match change.kind:
         case "join":
             return known is not None or (not isinstance(seen, str) and change.node in seen.members)
         case "leave":
             return standing == "none"
         case "remove":
-            return False
+            return not isinstance(seen, str) and seen.view_digest == digest
 
 
 async def follow(

@@ -112,7 +112,7 @@ def conclusion(report: ChangeReport, seconds: float) -> str:
     if report.settled is False:
         return f"{_accepted(report)}, but after {seconds:.1f} s not carried out: {'; '.join(report.waiting_for)}."
     if report.already and report.change == "leave":
-        return f"{node} has left and is drained, or was removed, long since; nothing was changed (asked {through})."
+        return f"{node} had left and was drained, or was removed, before; nothing was changed (asked {through})."
     if report.settled:
         done = {
             "join": f"{node} has joined: every member knows it, and every partition has been handed over",
@@ -121,7 +121,8 @@ def conclusion(report: ChangeReport, seconds: float) -> str:
         }
         return f"{done[report.change]} ({seconds:.1f} s)."
     if report.already:
-        return f"{node} is a member already; nothing was changed (asked {through})."
+        what = "was removed before" if report.change == "remove" else "is a member already"
+        return f"{node} {what}; nothing was changed (asked {through})."
     follows = {
         "join": "partitions are handed over to it from now on",
         "leave": "stop it only when `ringcheck cluster status` no longer says that it is draining",

@@ -96,7 +96,7 @@ def _print_findings(console: Console, outcome: Outcome) -> None:
     else:
         console.print(verdict_table(verdicts))
     if outcome.unjudged:
-        console.print(Text(f"Not judged by this version: {', '.join(outcome.unjudged)}"))
+        console.print(Text(f"No test of this run judges {', '.join(outcome.unjudged)}."))
     if outcome.events:
         console.print(Text("\nWhat happened", "bold"))
         console.print(event_table(outcome.events))

@@ -123,7 +123,7 @@ class Store:
         """Returns None, or why nothing of `writes` was kept."""
         try:
             puts = [write for write in writes if isinstance(write, PutReplica)]
-            if len(puts) == len(writes) <= _STATEMENT_ROWS:
+            if 0 < len(puts) == len(writes) <= _STATEMENT_ROWS:
                 self._put_replicas(puts)
             else:
                 self._writing.execute("BEGIN IMMEDIATE")

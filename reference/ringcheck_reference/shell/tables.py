@@ -56,7 +56,8 @@ class ReplicaTable:
         try:
             return self.recent.find(key)
         except KeyError:
-            return self._read(key)
+            pass
+        return self._read(key)
 
     def items(self) -> Iterator[tuple[bytes, bytes]]:
         """Every (key, state), by key, as of the first.

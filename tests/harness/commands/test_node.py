@@ -117,6 +117,26 @@ def test_node_serves_until_it_is_stopped(tmp_path: Path) -> None:
     assert said.startswith(f"Starting a reference node on {address}; Ctrl-C ends it.")
 
 
+def test_a_folder_belongs_to_one_node(tmp_path: Path) -> None:
+    """A second one is refused, and the configuration of the first stays what it is; once that has ended, it may."""
+    with lease(2) as ports:
+        first, second = (f"127.0.0.1:{port}" for port in ports.ports)
+        command = [sys.executable, "-m", "ringcheck", "node", "--data", str(tmp_path), "--listen"]
+        with subprocess.Popen([*command, first], stderr=subprocess.PIPE, text=True) as node:
+            assert node.stderr is not None
+            assert any(f"serves on {first}" in line for line in node.stderr)
+            before = (tmp_path / "node.json").read_text()
+            refused = subprocess.run([*command, second], capture_output=True, text=True, timeout=30, check=False)
+            node.terminate()
+        assert refused.returncode == 2
+        assert f"A node runs in the folder {tmp_path}; stop it, or name another one" in refused.stderr
+        assert (tmp_path / "node.json").read_text() == before
+        with subprocess.Popen([*command, second], stderr=subprocess.PIPE, text=True) as node:
+            assert node.stderr is not None
+            assert any(f"serves on {second}" in line for line in node.stderr)
+            node.terminate()
+
+
 def test_a_stop_before_the_node_starts_is_its_end_too(
     tmp_path: Path, executed: list[tuple[str, ...]], monkeypatch: pytest.MonkeyPatch
 ) -> None:

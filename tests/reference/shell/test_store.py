@@ -66,7 +66,7 @@ def test_a_later_write_replaces_an_earlier_one(store: Store, reports: Reports) -
     assert store.replica.get(b"k") == b"49"
 
 
-@pytest.mark.parametrize("count", [1, 2, 63, 64, 65, 130])
+@pytest.mark.parametrize("count", [0, 1, 2, 63, 64, 65, 130])
 def test_groups_of_all_sizes_are_kept(store: Store, reports: Reports, count: int) -> None:
     """However many rows come together, each is there, and of two states of a key the later."""
     writes = [PutReplica(b"%d" % (number // 2), b"%d" % number) for number in range(count)]

@@ -107,12 +107,22 @@ def test_to_leave_again_is_told_as_it_is(run: Any, fakes: list[FakeNode], spare:
     spare.stop()
     code, out, err = run("leave", "n4")
     assert (code, err) == (0, "")
-    assert out == "n4 has left and is drained, or was removed, long since; nothing was changed (asked n1)."
+    assert out == "n4 had left and was drained, or was removed, before; nothing was changed (asked n1)."
     assert document(run, "leave", "n4")["already"] is True
     assert run("leave", "n4", "--wait")[1] == out
     for node in fakes[:3]:
         node.draining = ["n4"]
     assert run("leave", "n4")[1].startswith("n4 leaves:")
+
+
+def test_to_remove_again_is_told_as_it_is(run: Any, fakes: list[FakeNode]) -> None:
+    """The view is the one before: nothing was changed."""
+    fakes[2].stop()
+    assert run("remove", "n3")[1].startswith("n3 is removed: the change is durable and spreads")
+    for node in fakes:
+        node.view = b"changed"
+    assert run("remove", "n3") == (0, "n3 was removed before; nothing was changed (asked n1).", "")
+    assert document(run, "remove", "n3")["already"] is True
 
 
 def test_a_node_that_nobody_can_reach_does_not_join(run: Any, fakes: list[FakeNode], spare: FakeNode) -> None:
