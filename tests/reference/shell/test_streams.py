@@ -18,7 +18,7 @@ from ringcheck_reference.shell.outbox import PROTOCOL
 from ringcheck_reference.shell.pace import Pace
 from ringcheck_reference.shell.peers import EXCHANGE, PeerLink, Peers
 
-DEADLINE_S = 5.0
+DEADLINE_S = 15.0
 MESSAGE_BYTES = 1 << 20
 READ = peer_pb2.Read(key=b"k")
 
