@@ -106,10 +106,12 @@ def _claimed(data: Path) -> Iterator[None]:
         raise _unwritable(data, error) from None
     try:
         os.set_inheritable(descriptor, True)
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            told = f"A node runs in the folder {data}; stop it, or name another one with --data DIR."
+            raise UsageError(told) from None
         yield
-    except BlockingIOError:
-        raise UsageError(f"A node runs in the folder {data}; stop it, or name another one with --data DIR.") from None
     finally:
         os.close(descriptor)
 
