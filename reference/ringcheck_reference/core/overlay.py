@@ -35,8 +35,6 @@ class Overlay(Generic[K]):
     def __init__(self, read: Callable[[K], bytes | None]) -> None:
         self._read = read
         self._flights: dict[K, _Flight] = {}
-        self._last: tuple[K, State] | None = None
-        """The row that `latest` has read last: who asks for it is about to stage what comes after."""
         self._told: set[K] = set()
         self.on_lost: Callable[[K, str], object] = lambda _key, _reason: None
         """Is told of rows that cannot be read, and why."""
@@ -49,11 +47,7 @@ class Overlay(Generic[K]):
     def latest(self, key: K) -> State:
         """What the node will hold once all that is on its way has arrived."""
         flight = self._flights.get(key)
-        if flight:
-            return flight.steps[-1][1]
-        state = self._row(key)
-        self._last = (key, state)
-        return state
+        return flight.steps[-1][1] if flight else self._row(key)
 
     def lose(self, key: K, error: Exception) -> State:
         """The row is there, and what it holds is not; gives what is left of it."""
@@ -66,10 +60,7 @@ class Overlay(Generic[K]):
         """`state` goes to the disk under `token`, tokens ascending. To be called before its row can change."""
         flight = self._flights.get(key)
         if flight is None:
-            known = self._last
-            durable = known[1] if known is not None and known[0] == key else self._row(key)
-            flight = self._flights[key] = _Flight(durable, deque())
-        self._last = None
+            flight = self._flights[key] = _Flight(self._row(key), deque())
         flight.steps.append((token, state))
 
     def settle(self, token: int, key: K, *, durable: bool) -> State | None:

@@ -56,7 +56,7 @@ class ReplicaTable:
         try:
             return self.recent.find(key)
         except KeyError:
-            pass
+            pass  # and read after it, so that what the disk may raise does not seem to come of this
         return self._read(key)
 
     def items(self) -> Iterator[tuple[bytes, bytes]]:

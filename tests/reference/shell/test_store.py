@@ -152,14 +152,18 @@ def test_what_is_alone_is_durable_at_once(store: Store, reports: Reports) -> Non
 
 def test_what_comes_at_once_does_not_overtake(store: Store, reports: Reports) -> None:
     """As long as a write before it is not reported, it goes the way of all others."""
-    told: list[int] = []
+    told: list[tuple[int, str | None]] = []
+
+    def telling(number: int) -> Callable[[str | None], None]:
+        return lambda reason: told.append((number, reason))
+
     for number in range(5):
         persist = store.persist_at_once if number else store.persist_all
-        persist([((PutReplica(b"k", b"%d" % number),), lambda _reason, number=number: told.append(number))])  # type: ignore[misc]
+        persist([((PutReplica(b"k", b"%d" % number),), telling(number))])
     assert told == []
     store.persist((), reports.reasons.append)
     reports.wait_for(1)
-    assert told == [0, 1, 2, 3, 4]
+    assert told == [(number, None) for number in range(5)]
     assert store.replica.get(b"k") == b"4"
 
 
