@@ -53,18 +53,29 @@ class _Stream:
         self.outbox = Outbox(peer_pb2.ExchangeResponse, self.under_way, pace)
         self.writing: asyncio.Task[None] | None = None
         """The stream ends with it."""
+        self._is_over = False
+        self._is_busy = False
+        """Whether a message is being written."""
 
     def answer(self, response: peer_pb2.ExchangeResponse) -> None:
         """Queue an answer."""
         self.under_way.discard(response.request_id)
-        if not self.outbox.put(response) and self.writing is not None:
+        if not self.outbox.put(response):
+            self.end()
+
+    def end(self) -> None:
+        """Write no more. What is being written has to come to its end: until then gRPC refuses to end the call."""
+        self._is_over = True
+        if self.writing is not None and not self._is_busy:
             self.writing.cancel()
 
     async def write(self, context: _Context) -> None:
-        """Write what is queued, until cancelled."""
-        while True:
+        """Write what is queued, until it is over."""
+        while not self._is_over:
             _, message = await self.outbox.take()
+            self._is_busy = True
             await context.write(message)
+            self._is_busy = False
 
 
 class Inbound:
@@ -106,8 +117,8 @@ class Inbound:
         finally:
             del self._streams[stream.serial]
             stream.outbox.close()
-            for task in both:
-                task.cancel()
+            reading.cancel()
+            stream.end()
             await asyncio.gather(*both, return_exceptions=True)
             self._tasks -= both
 

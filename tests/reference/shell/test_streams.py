@@ -13,7 +13,7 @@ from dynamo_node.v1 import peer_pb2
 from ringcheck_chaos import ports
 from ringcheck_reference.core.messages import Caller
 from ringcheck_reference.shell import channels
-from ringcheck_reference.shell.inbound import Inbound
+from ringcheck_reference.shell.inbound import Inbound, _Stream
 from ringcheck_reference.shell.outbox import PROTOCOL
 from ringcheck_reference.shell.pace import Pace
 from ringcheck_reference.shell.peers import EXCHANGE, PeerLink, Peers
@@ -371,6 +371,41 @@ def test_a_stream_whose_answers_find_no_room_ends(monkeypatch: pytest.MonkeyPatc
             assert await asyncio.wait_for(stream.code(), DEADLINE_S) == grpc.StatusCode.OK
 
     with_port(run)
+
+
+class Halting:
+    """Stands for a call whose peer takes its time to read."""
+
+    def __init__(self) -> None:
+        self.began = asyncio.Event()
+        self.goes_on = asyncio.Event()
+        self.written = 0
+
+    async def write(self, _message: bytes) -> None:
+        """As of a call."""
+        self.began.set()
+        await self.goes_on.wait()
+        self.written += 1
+
+
+def test_what_is_being_written_is_not_cut_short() -> None:
+    """A stream that is to end ends after it: gRPC refuses to end a call before, and its peer would wait for ever."""
+
+    async def run() -> None:
+        call: Any = Halting()
+        stream = _Stream(1, Pace())
+        stream.writing = asyncio.create_task(stream.write(call))
+        for number in (1, 2):
+            stream.answer(peer_pb2.ExchangeResponse(request_id=number))
+        await asyncio.wait_for(call.began.wait(), DEADLINE_S)
+        stream.end()
+        done, _ = await asyncio.wait({stream.writing}, timeout=0.05)
+        assert not done
+        call.goes_on.set()
+        await asyncio.wait_for(stream.writing, DEADLINE_S)
+        assert call.written == 1  # and what waited behind it is lost
+
+    asyncio.run(run())
 
 
 def test_malformed_envelopes_do_no_harm() -> None:
