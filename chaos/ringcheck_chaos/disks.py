@@ -29,10 +29,10 @@ class Disk:
     async def back_up(self) -> float:
         """Copy what is there now; returns for how many seconds the process was stopped meanwhile, if it runs.
 
-        So the copy is of one moment: what a SIGKILL would have left. Raises ProcessError.
+        So the copy is of one moment: what a SIGKILL would have left. One that is paused stays so. Raises ProcessError.
         """
         began = time.monotonic()
-        if running := self._process.running:
+        if running := self._process.running and not self._process.paused:
             stopped = await self._process.pause()
             if not stopped.bit and self._process.running:
                 await self._process.resume()

@@ -3,6 +3,7 @@
 A *direction* is an ordered pair (source, target): the flow of bytes from one to the other, whoever opened the
 connection. A fault of the network comes down to a mechanism and a set of directions. Faults of messages, disks and
 clocks need a world that is simulated: Toxiproxy sees bytes, and a process has the disk and the clock that it has.
+A pause is of a process, and every world can make one.
 """
 
 from collections.abc import Iterable
@@ -71,6 +72,16 @@ class Split(msgspec.Struct, frozen=True, tag_field="fault", tag="split"):
             raise ValueError(f"A split has two sides without a common node; both hold {sorted(common)}.")
 
 
+class Pause(msgspec.Struct, frozen=True, tag_field="fault", tag="pause"):
+    """A node stands still: it handles nothing and none of its timers fires, and what is sent to it waits.
+
+    Its clock runs on. When it is healed the node goes on with all that has come in. One that dies meanwhile starts
+    again as any other; one that is down is not paused.
+    """
+
+    node: str
+
+
 class MessageFault(msgspec.Struct, frozen=True, tag_field="fault", tag="messages"):
     """Every `every`-th message of a kind is lost, arrives twice, or arrives late, after those that were sent later.
 
@@ -122,13 +133,13 @@ class ClockSkew(msgspec.Struct, frozen=True, tag_field="fault", tag="clock-skew"
 
 NetworkFault: TypeAlias = LinkFault | Isolate | Split
 SimulatedFault: TypeAlias = MessageFault | DiskErrors | ClockSkew
-Fault: TypeAlias = NetworkFault | SimulatedFault
+Fault: TypeAlias = NetworkFault | Pause | SimulatedFault
 
 
 def directions(fault: Fault, nodes: Iterable[str]) -> frozenset[Direction]:
     """The directions that `fault` touches in a cluster of `nodes`.
 
-    A node whose disk or clock is not to be relied on counts as one whose links are not.
+    A node that is paused, or whose disk or clock is not to be relied on, counts as one whose links are not.
     """
     match fault:
         case MessageFault(source=source, target=target):
@@ -138,7 +149,7 @@ def directions(fault: Fault, nodes: Iterable[str]) -> frozenset[Direction]:
                 for other in nodes
                 if one != other and source in ("", one) and target in ("", other)
             )
-        case DiskErrors(node=node) | ClockSkew(node=node):
+        case Pause(node=node) | DiskErrors(node=node) | ClockSkew(node=node):
             pairs = [(node, other) for other in (CLIENT, *nodes) if other != node]
         case LinkFault(source=source, target=target, one_way=True):
             return frozenset({(source, target)})
@@ -152,13 +163,15 @@ def directions(fault: Fault, nodes: Iterable[str]) -> frozenset[Direction]:
 
 
 def blocks(fault: Fault) -> bool:
-    """Whether no byte gets through: true for every mechanism of the network but latency."""
-    return isinstance(fault, NetworkFault) and fault.how != "latency"
+    """Whether nothing gets through: true for a pause, and for every mechanism of the network but latency."""
+    return isinstance(fault, Pause) or (isinstance(fault, NetworkFault) and fault.how != "latency")
 
 
 def describe(fault: Fault) -> str:
     """The fault in a few plain words, for stories and progress."""
     match fault:
+        case Pause(node=node):
+            return f"{node} paused"
         case MessageFault():
             return _describe_messages(fault)
         case DiskErrors(node=node, every=every):

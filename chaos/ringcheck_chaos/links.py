@@ -30,8 +30,8 @@ class Links:
     """All proxies of one cluster. Made by `await Links.create(…)`; an async context manager that removes them.
 
     Faults overlap freely: a link is cut as long as any of them cuts it. Nodes keep their ports over restarts, so
-    proxies live as long as the cluster. Nothing may be injected or healed while a node is paused: a foreign
-    Toxiproxy can wait for ever on a connection that nobody reads.
+    proxies live as long as the cluster. Nothing should be injected or healed while a node is paused: a foreign
+    Toxiproxy can wait for ever on a connection that nobody reads; the embedded one does not.
     """
 
     def __init__(self, server: Toxiproxy, links: Mapping[Direction, Link]) -> None:

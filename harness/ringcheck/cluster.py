@@ -156,12 +156,12 @@ class Cluster:
 
     @property
     def running(self) -> list[Node]:
-        """The nodes that run, as far as we know."""
-        return [node for node in self.nodes.values() if node.up]
+        """The nodes that run and are not paused, as far as we know."""
+        return [node for node in self.nodes.values() if self.runs(node.id)]
 
     def runs(self, node: str) -> bool:
-        """Whether a node runs, as far as we know."""
-        return self.nodes[node].up
+        """Whether a node runs and is not paused, as far as we know."""
+        return self.nodes[node].up and not self.nodes[node].process.paused
 
     def watch(self, on_death: Callable[[Node], None] | None) -> None:
         """Have `on_death` called when a node ends by itself; None ends that."""

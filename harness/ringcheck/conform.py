@@ -15,6 +15,7 @@ from ringcheck import history as happened
 from ringcheck.errors import RingcheckError, TargetError
 from ringcheck.events import EventLog, Progress, ScheduleBegan, ScheduleEnded, TargetBroke, now
 from ringcheck.judging import explain, judge
+from ringcheck.judging.mixing import MIXED
 from ringcheck.judging.verdict import Breach, Judgement
 from ringcheck.plugin import GIVEN_UP
 from ringcheck.reports.stories import commands
@@ -83,8 +84,8 @@ class Conform:
         if self._given_up:
             # Hypothesis tries once more before it believes a failure.
             self._give_up(*self._given_up)
-        if schedule.configuration.mixed and self._profiles and "peer" not in self._profiles:
-            pytest.skip("PEER-01 skipped: the target does not declare peer")
+        if undone := undone_by(self._profiles, schedule):
+            pytest.skip(undone)
         undeclared = undeclared_by(self._profiles, schedule.requirements) if self._profiles else []
         if schedule.requirements and len(undeclared) == len(schedule.requirements):
             # Whatever it would show of the rest, others show too, and it takes its time.
@@ -108,6 +109,8 @@ class Conform:
             self._give_up(judgement.broke, error.exit_code if error else 4)
         if judgement.broke:
             pytest.fail(judgement.broke, pytrace=False)
+        if undone := undone_by(judgement.profiles, schedule):
+            pytest.skip(undone)
         if doubts := doubts_of(schedule.requirements, judgement):
             pytest.skip("; ".join(doubts))
         return judgement
@@ -223,6 +226,12 @@ def doubts_of(requirements: tuple[str, ...], judgement: Judgement) -> list[str]:
             why = ", ".join(finding.unclear) if finding else ""
             doubts.append(f"{name} inconclusive: {why or 'its event never happened'}")
     return doubts
+
+
+def undone_by(profiles: Collection[str], schedule: Schedule) -> str:
+    """Why nothing of a schedule is done on a mixed cluster, once profiles are known; empty if it is carried out."""
+    missing = [profile for profile in schedule.wants_of_both if profiles and profile not in profiles]
+    return f"{MIXED} skipped: the target does not declare {missing[0]}" if missing else ""
 
 
 def undeclared_by(profiles: Collection[str], requirements: Iterable[str]) -> list[str]:

@@ -113,7 +113,7 @@ class Skipped(msgspec.Struct, frozen=True, kw_only=True, tag_field="event", tag=
 
 
 class FaultBegan(msgspec.Struct, frozen=True, kw_only=True, tag_field="event", tag="fault-began"):
-    """A network fault, in force for certain from `time` on; links may suffer from `began` on. `bit`: it is proved."""
+    """A fault, in force for certain from `time` on; links or a node may suffer from `began` on. `bit`: it is proved."""
 
     time: float
     began: float
@@ -125,6 +125,8 @@ class FaultBegan(msgspec.Struct, frozen=True, kw_only=True, tag_field="event", t
 
 class FaultEnded(msgspec.Struct, frozen=True, kw_only=True, tag_field="event", tag="fault-ended"):
     """The fault was in force for certain until `began`; its links are open again for certain from `time` on.
+
+    A pause ends with its node, too, whose NodeDown goes before.
 
     `messages`: how many messages a fault of messages has lost, repeated or made late.
     """

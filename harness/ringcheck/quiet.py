@@ -72,6 +72,9 @@ def holds(step: Observe, observation: Observation) -> bool:
         case "equal":
             states = set(states_of(observation, step.key))
             return len(states) == 1 and states != {b""}
+        case "copy":
+            there = observation.nodes.get(step.node)
+            return there is not None and any(replica.entries for replica in there.replicas)
 
 
 def same_data(one: Observation, other: Observation) -> bool:

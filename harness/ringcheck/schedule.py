@@ -110,7 +110,7 @@ class Await(msgspec.Struct, frozen=True, tag_field="step", tag="await"):
 
 
 class Inject(msgspec.Struct, frozen=True, kw_only=True, tag_field="step", tag="inject"):
-    """Let a network fault begin; its id is unique in the schedule."""
+    """Let a fault begin; its id is unique in the schedule."""
 
     id: int
     fault: Fault
@@ -228,9 +228,10 @@ class Observe(msgspec.Struct, frozen=True, kw_only=True, tag_field="step", tag="
     hint         somebody holds a hint (for `node`, where one is named)
     differ       two of the owners of `key` hold different states
     equal        all running owners of `key` hold one and the same state
+    copy         the replica of `node`, owner or not, holds something that this schedule has written
     """
 
-    until: Literal["now", "hint", "differ", "equal"] = "now"
+    until: Literal["now", "hint", "differ", "equal", "copy"] = "now"
     key: str = ""
     node: str = ""
 
@@ -238,7 +239,7 @@ class Observe(msgspec.Struct, frozen=True, kw_only=True, tag_field="step", tag="
 class Settle(msgspec.Struct, frozen=True, tag_field="step", tag="settle"):
     """Await, heal every fault, restart every node, wait for convergence, read every key at every member.
 
-    Nodes that were removed or retired are neither restarted nor waited for.
+    Who is paused goes on first. Nodes that were removed or retired are neither restarted nor waited for.
     """
 
 
@@ -324,6 +325,13 @@ class Schedule(msgspec.Struct, frozen=True, kw_only=True):
     def talks_as_peer(self) -> bool:
         """Whether the harness is to take the place of a member, which needs the profile `peer`."""
         return any(isinstance(step, Disturb) or (isinstance(step, Put) and step.as_peer) for step in self.steps)
+
+    @property
+    def wants_of_both(self) -> tuple[str, ...]:
+        """On a mixed cluster the profiles that all its nodes have to declare, or nothing is done; else none."""
+        if not self.configuration.mixed:
+            return ()
+        return ("peer", "membership") if self.changes_membership else ("peer",)
 
     def keys(self) -> tuple[str, ...]:
         """Every key that an operation names, in order of first use, without those a node must refuse."""

@@ -163,7 +163,7 @@ class Story:
         self._steps.append(Await())
 
     def inject(self, fault: Fault) -> int:
-        """Begin a network fault; returns its id."""
+        """Begin a fault; returns its id."""
         self._faults += 1
         return self._append(self._faults, Inject(id=self._faults, fault=fault))
 
@@ -228,7 +228,7 @@ class Story:
         self._steps.append(Elapse(detections=detections))
 
     def observe(
-        self, until: Literal["now", "hint", "differ", "equal"] = "now", *, key: str = "", node: str = ""
+        self, until: Literal["now", "hint", "differ", "equal", "copy"] = "now", *, key: str = "", node: str = ""
     ) -> None:
         """Look into every running node until a condition holds."""
         self._steps.append(Observe(until=until, key=key, node=node))

@@ -61,14 +61,18 @@ def by_reads_alone(nodes: int) -> Configuration:
 
 
 def uneven(nodes: int) -> Configuration:
-    """One node of double weight, and the last two on one host where the others are hosts enough."""
-    hosts = [f"h{number}" for number in range(1, nodes + 1)]
-    if nodes >= 3:
-        hosts[-1] = hosts[-2]
-    n = min(3, len(set(hosts)))
-    return Configuration(
-        nodes=nodes, n=n, r=min(2, n), w=min(2, n), weights=(2, *[1] * (nodes - 1)), hosts=tuple(hosts)
+    """One node of double weight, and the last nodes two by two on a host where that leaves hosts enough.
+
+    With five nodes or more, hardly any three that follow one another are on as many hosts: owners that are taken in the
+    order of the ids show.
+    """
+    pairs = 0 if nodes < 3 else min(nodes // 2, max(1, nodes - 3))
+    alone = nodes - 2 * pairs
+    hosts = tuple(
+        f"h{number if number <= alone else alone + (number - alone + 1) // 2}" for number in range(1, nodes + 1)
     )
+    n = min(3, len(set(hosts)))
+    return Configuration(nodes=nodes, n=n, r=min(2, n), w=min(2, n), weights=(2, *[1] * (nodes - 1)), hosts=hosts)
 
 
 def lazy(nodes: int) -> Configuration:
@@ -95,7 +99,16 @@ def in_pairs(nodes: int) -> Configuration:
 
 def reaping(nodes: int) -> Configuration:
     """`usual`, with tombstones that live for a second, where any are reaped, and many small partitions."""
-    return msgspec.structs.replace(usual(nodes), tombstone_lifetime_ms=1_000, partition_count=64)
+    return _reaping(usual(nodes))
+
+
+def reaping_with_fallbacks(nodes: int) -> Configuration:
+    """`reaping`, with more nodes than copies."""
+    return _reaping(with_fallbacks(nodes))
+
+
+def _reaping(whole: Configuration) -> Configuration:
+    return msgspec.structs.replace(whole, tombstone_lifetime_ms=1_000, partition_count=64)
 
 
 def single(nodes: int) -> Configuration:
@@ -156,6 +169,7 @@ SHAPES: tuple[Shape, ...] = (
     single,
     in_pairs,
     reaping,
+    reaping_with_fallbacks,
     forgetful,
     forgetful_with_fallbacks,
     everywhere,

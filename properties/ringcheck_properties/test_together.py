@@ -2,7 +2,7 @@
 
 Only processes can be mixed, since peer.proto is about what they say to one another. The examples are those in which
 nodes have the most to say: quorums of both kinds, hints, repair of what was missed, contexts that go from one kind to
-the other.
+the other, partitions that are handed over in both directions, tombstones that all have to agree to reap.
 """
 
 import pytest
@@ -21,6 +21,20 @@ TOLD = (
 )
 """Few, since each takes seconds; all on clusters that are configured alike, but for the first."""
 
+MOVING = (
+    "MEM-02-the-link-is-cut-in-mid-transfer",
+    "MEM-02-the-only-copy-moves",
+    "MEM-01-removal-of-a-dead-node",
+)
+"""Members that come and go; of one copy alone, where it can be, since what is given away too early is gone then.
+
+Nodes that are started later go on in the same turn: with three nodes the first of them is the reference and takes over
+from two of the target's, and the second is the target's and takes over from the reference.
+"""
+
+REAPING = ("kv679-reaped-clock",)
+"""Tombstones that all have to agree to reap, and who counts on afterwards."""
+
 RANDOM_ONE_IN = 8
 """Of so many random schedules that are asked for, one more goes to a mixed cluster."""
 
@@ -37,7 +51,7 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
         metafunc.parametrize("part", range(metafunc.config.option.ringcheck_schedules // RANDOM_ONE_IN))
 
 
-@pytest.mark.parametrize("name", TOLD)
+@pytest.mark.parametrize("name", [*TOLD, *MOVING, *REAPING])
 def test_example(name: str, conform: Conform) -> None:
     """Target and reference keep their word together where an example puts them to the test."""
     (example,) = (each for each in all_examples() if each.name == name)

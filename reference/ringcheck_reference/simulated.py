@@ -31,6 +31,7 @@ from ringcheck_reference.core.effects import (
     Send,
 )
 from ringcheck_reference.core.messages import (
+    KNOWS_SINCE,
     Caller,
     CallId,
     Cause,
@@ -211,7 +212,7 @@ class SimulatedCore:
 
     def connected(self, now: float, peer: str, incarnation: str) -> None:
         """See Core."""
-        self._carry_out(self.node.receive(now, peer, PeerUp(Hello(peer, incarnation))))
+        self._carry_out(self.node.receive(now, peer, PeerUp(Hello(peer, incarnation, KNOWS_SINCE))))
 
     def failed(self, now: float, peer: str, requests: Sequence[int], *, sent: bool) -> None:
         """See Core."""

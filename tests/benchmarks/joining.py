@@ -1,6 +1,6 @@
 """What a fourth node's joining costs three that hold 100,000 keys, while clients write.
 
-    python -m tests.benchmarks.joining [--keys 100000] [--pace 20] [--partitions 64]
+    python -m tests.benchmarks.joining [--keys 100000] [--pace 20] [--partitions 64,1024]
 
 The nodes are real processes with N=3, R=W=2; the data directories of the first three are filled by their own store.
 Clients put and get at a steady pace through the members, before, while and after the fourth joins. They may be refused
@@ -10,10 +10,14 @@ Entries of the owner lists that change are compared with the bound of the contra
 have taken over with those that had to be: the keys of each partition, once for each new owner of it. What clients wrote
 meanwhile goes to new and old owners alike and may be counted besides. The join is over once no partition is unconfirmed
 at any node, and settled once nobody keeps a partition that it does not own (MEM-05); in between copies are dropped.
+
+Of several numbers of partitions each has a join of its own, and in the end a row of a table, with its time and CPU time
+as multiples of the first one's.
 """
 
 import asyncio
 import itertools
+import math
 import os
 import random
 import shlex
@@ -58,7 +62,7 @@ REQUEST_TIMEOUT_S: Final = 2.0
 LATE_S: Final = 1.0
 """So much later than its time-out an answer may arrive: the clients share the machine with the nodes."""
 SLACK: Final = 2
-"""RNG-04: a change may move so many times the least, and so many entries for each member."""
+"""RNG-04: a change may move so many times the least, and so many times N entries for each member."""
 
 Owners = list[tuple[str, ...]]
 
@@ -109,9 +113,32 @@ class Seen:
     """Whether nobody kept what it does not own."""
 
 
+@dataclass(frozen=True)
+class Cost:
+    """What one join has taken."""
+
+    over_s: float
+    cpu_s: float
+    """Of all nodes, until nobody keeps what it does not own, beyond what the same time has taken before the join."""
+    put_s: tuple[float, ...]
+    """How long each Put took while it was under way."""
+    failures: int
+
+    def row(self, partitions: int, first: "Cost") -> str:
+        """One of the table; `first` is what others are multiples of."""
+        slow = 1e3 * statistics.quantiles(self.put_s, n=100)[98] if len(self.put_s) > 1 else math.nan
+        return (
+            f"| {partitions} | {self.over_s:.1f} s | {self.over_s / first.over_s:.1f} | {self.cpu_s:.1f} s "
+            f"| {self.cpu_s / first.cpu_s:.1f} | {slow:.0f} ms | {self.failures} |"
+        )
+
+
+COLUMNS: Final = "| partitions | join over after | times | CPU time for it | times | p99 of Put | failed |"
+
+
 def verdict(seen: Seen) -> list[tuple[bool, str]]:
     """What was asked, and whether it was seen."""
-    bound = SLACK * (seen.least_entries + seen.members)
+    bound = SLACK * (seen.least_entries + N * seen.members)
     most = seen.keys_due + N * seen.written
     return [
         (seen.over and seen.settled, "the join came to its end, and nobody keeps what it does not own"),
@@ -223,7 +250,7 @@ class Watch:
         return True
 
 
-async def measure(options: "Options", folder: Path) -> Seen:
+async def measure(options: "Options", folder: Path) -> tuple[Seen, Cost]:
     """Start three, let clients ask, let the fourth join, and look."""
     chance = random.Random(options.seed)
     with ports.lease(4) as lease, ExitStack() as stack:
@@ -256,7 +283,9 @@ async def measure(options: "Options", folder: Path) -> Seen:
                 await node.channel.close()
 
 
-async def follow(options: "Options", nodes: dict[str, NodeProcess], watch: Watch, clients: Clients) -> Seen:
+async def follow(
+    options: "Options", nodes: dict[str, NodeProcess], watch: Watch, clients: Clients
+) -> tuple[Seen, Cost]:
     """The join itself, from before to after."""
     await asyncio.sleep(options.calm_s)
     before = await watch.owners(MEMBERS[0])
@@ -292,9 +321,11 @@ async def follow(options: "Options", nodes: dict[str, NodeProcess], watch: Watch
     )
     failures = during.failures + dropping.failures
     entries, least = sum(moves(before, after)), least_entries(before, after)
-    return Seen(
+    seen = Seen(
         failures, during.answers["OK"], entries, least, len(nodes), due, moved - moved_before, written, over, settled
     )
+    usual_s = (sum(cpu_before.values()) - sum(cpu_calm.values())) * settled_s / options.calm_s
+    return seen, Cost(over_s, sum(cpu.values()) - usual_s, tuple(during.put_s), failures)
 
 
 async def _until(holds: Callable[[], Awaitable[bool]], ends: float) -> bool:
@@ -332,7 +363,7 @@ class Options:
 @click.option("--keys", type=click.IntRange(1), default=100_000, show_default=True)
 @click.option("--value-bytes", type=click.IntRange(16), default=100, show_default=True)
 @click.option("--pace", default=20.0, show_default=True, help="So many times a second a key is read and written.")
-@click.option("--partitions", type=click.IntRange(1), default=64, show_default=True)
+@click.option("--partitions", default="64", show_default=True, help="How many; or several numbers, by commas.")
 @click.option("--handoff-s", default=10.0, show_default=True, help="The interval of attempts to hand over.")
 @click.option("--calm-s", default=10.0, show_default=True, help="How long clients ask before the join.")
 @click.option("--patience-s", default=540.0, show_default=True, help="How long the join may take.")
@@ -340,9 +371,22 @@ class Options:
 @click.option("--command", default=REFERENCE, help="Starts a node; its configuration's path follows.")
 def main(**options: Any) -> None:
     """Print what a join moves and what clients see of it; 1 when that is not as the contract has it."""
-    with tempfile.TemporaryDirectory(prefix="ringcheck-joining-") as folder:
-        seen = asyncio.run(measure(Options(**options), Path(folder)))
-    sys.exit(not judged(verdict(seen)))
+    try:
+        numbers = [int(each) for each in options.pop("partitions").split(",")]
+    except ValueError as error:
+        raise click.BadParameter("write a number, or several, with commas", param_hint="--partitions") from error
+    costs: dict[int, Cost] = {}
+    good = True
+    for number in numbers:
+        click.echo(f"{number} partitions")
+        with tempfile.TemporaryDirectory(prefix="ringcheck-joining-") as folder:
+            seen, costs[number] = asyncio.run(measure(Options(**options, partitions=number), Path(folder)))
+        good = judged(verdict(seen)) and good
+    if len(costs) > 1:
+        click.echo(f"{COLUMNS}\n{'|---' * 7}|")
+        for number, cost in costs.items():
+            click.echo(cost.row(number, costs[numbers[0]]))
+    sys.exit(not good)
 
 
 if __name__ == "__main__":

@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import pytest
 from tests.benchmarks import joining
-from tests.benchmarks.joining import Phase, Seen
+from tests.benchmarks.joining import Cost, Phase, Seen
 
 from ringcheck_reference.core.config import Member
 from ringcheck_reference.core.ring import Ring
@@ -26,12 +26,19 @@ def test_a_join_that_moves_what_it_must() -> None:
     assert all(holds(replace(good, keys_moved=75_060)))
 
 
+def test_a_row_tells_multiples_of_the_first() -> None:
+    """Of time and of CPU time."""
+    first, other = Cost(2.0, 1.5, (0.01, 0.02), 0), Cost(5.0, 4.5, (0.01,), 3)
+    assert first.row(64, first).startswith("| 64 | 2.0 s | 1.0 | 1.5 s | 1.0 | ")
+    assert other.row(256, first) == "| 256 | 5.0 s | 2.5 | 4.5 s | 3.0 | nan ms | 3 |"
+
+
 @pytest.mark.parametrize(
     "seen",
     [
         replace(good, failures=1),
         replace(good, answered=0),
-        replace(good, entries=105),
+        replace(good, entries=121),
         replace(good, entries=0),
         replace(good, keys_moved=75_061),
         replace(good, keys_moved=74_999),

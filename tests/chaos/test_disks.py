@@ -125,6 +125,25 @@ def test_a_copy_of_a_running_process_is_of_one_moment(tmp_path: Path) -> None:
     scene(tmp_path, play)
 
 
+def test_a_paused_process_stays_paused_when_its_disk_is_copied(tmp_path: Path) -> None:
+    """Whoever has stopped it lets it go on."""
+
+    async def play(supervisor: Supervisor, data: Path) -> None:
+        process = supervisor.process("n1", [sys.executable, "-c", PAIRS, str(data)], log_path=data.with_name("log"))
+        await process.start()
+        await until(lambda: all((data / f"{name}.b").exists() for name in PAIRED))
+        await process.pause()
+        before = contents(data)
+        assert await Disk(process, data).back_up() == 0.0
+        assert contents(data.with_name("n1.copy")) == contents(data) == before
+        assert process.paused
+        await process.resume()
+        await until(lambda: contents(data) != before)
+        await process.kill()
+
+    scene(tmp_path, play)
+
+
 def test_nothing_beyond_the_folder_is_touched(tmp_path: Path) -> None:
     """The supervisor refuses what would be, by a sentence that names it, and what cannot be copied too."""
     elsewhere = tmp_path / "elsewhere"

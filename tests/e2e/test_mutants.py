@@ -13,8 +13,10 @@ KILLED_BY = {
     "17": "KV-04",
     "18": "KV-05",
     "23": "AVL-05",
+    "24": "RNG-01",
     "26": "AVL-03",
     "30": "SIB-03",
+    "41": "HND-04",
     "67": "DUR-02",
     "C1": "AE-02",
     "C2": "DUR-01",
@@ -47,7 +49,7 @@ def test_a_breach_is_found_again_by_replaying_its_history(program: "Program", mu
     assert "broken again: KV-04" in again.stdout
 
 
-@pytest.mark.parametrize("name", ["forwards-twice", "stream-ends", "node-ends", "takes-anything"])
+@pytest.mark.parametrize("name", ["forwards-twice", "any-incarnation", "stream-ends", "node-ends", "takes-anything"])
 def test_a_bug_in_listening_to_peers_is_found(program: "Program", listener: "Command", name: str) -> None:
     """What stands on the wire is tried on real processes: PEER-02 fails, and its history shows it again."""
     done = program("run", "--only", "PEER-02", "--schedules", "0", "--seed", "11", "-n", "0", *listener(name))

@@ -16,7 +16,7 @@ from ringcheck.events import Event, EventLog, Follower, ScheduleEnded, TargetBro
 from ringcheck.history import Header, History
 from ringcheck.judging.verdict import Breach, Finding, Judgement
 from ringcheck.plugin import GIVEN_UP
-from ringcheck.schedule import Configuration, Schedule
+from ringcheck.schedule import Configuration, Join, Schedule
 from ringcheck.worlds import World
 from ringcheck_chaos.faults import Isolate
 
@@ -201,6 +201,18 @@ def test_a_target_that_is_no_peer_is_not_mixed(rig: Rig) -> None:
     mixed = msgspec.structs.replace(RANDOM, configuration=Configuration(mixed=True))
     with pytest.raises(pytest.skip.Exception, match="PEER-01 skipped: the target does not declare peer"):
         conform(mixed)
+
+
+def test_members_come_and_go_on_mixed_clusters_only_of_nodes_that_know_how(rig: Rig) -> None:
+    """Whether that is known before, or comes out when nothing was done; the rest of PEER-01 is judged."""
+    joining = msgspec.structs.replace(
+        RANDOM, requirements=("PEER-01",), configuration=Configuration(mixed=True), steps=(Join(node="n6"),)
+    )
+    conform = rig(judgement("PEER-01", held=1, profiles=("kv", "describe", "peer")))
+    for _ in range(2):
+        with pytest.raises(pytest.skip.Exception, match="PEER-01 skipped: the target does not declare membership"):
+            conform(joining)
+    conform(msgspec.structs.replace(joining, steps=()))
 
 
 def test_what_is_not_declared_is_not_carried_out(rig: Rig, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -3,7 +3,8 @@ from typing import Any
 import msgspec
 
 from ringcheck.history import Counters, EntrySeen, HintSeen, NodeSeen, Observation, ReplicaSeen
-from ringcheck.quiet import owners_seen, same_data, states_of, unrest
+from ringcheck.quiet import holds, owners_seen, same_data, states_of, unrest
+from ringcheck.schedule import Observe
 
 COUNTERS = Counters(**dict.fromkeys(Counters.__struct_fields__, 0))
 
@@ -123,6 +124,14 @@ def test_states_of_a_key_are_those_of_its_owners() -> None:
     seen = observation(n1=node(), n2=node(b""), n3=node(b"x"))
     assert states_of(seen, "k") == [b"s", b""]
     assert states_of(seen, "unknown") == []
+
+
+def test_a_copy_is_waited_for_at_one_node() -> None:
+    """It counts whoever owns it; an empty replica is none, and a node that was not seen has none."""
+    seen = observation(n1=node(), n2=node(b""))
+    assert holds(Observe(until="copy", node="n1"), seen)
+    assert not holds(Observe(until="copy", node="n2"), seen)
+    assert not holds(Observe(until="copy", node="n3"), seen)
 
 
 def test_lull_is_told_from_rest() -> None:

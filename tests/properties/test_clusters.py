@@ -12,6 +12,7 @@ from ringcheck_properties.clusters import (
     everywhere,
     forgetful_with_fallbacks,
     mixed,
+    reaping_with_fallbacks,
     uneven,
     usual,
     with_fallbacks,
@@ -22,7 +23,7 @@ from ringcheck_properties.clusters import (
 @pytest.mark.parametrize("nodes", range(1, 10))
 def test_no_shape_takes_more_nodes_than_given(shape: Shape, nodes: int) -> None:
     """Every shape fits any number of nodes, or says how many it needs."""
-    if shape in (with_fallbacks, forgetful_with_fallbacks) and nodes == 1:
+    if shape in (with_fallbacks, forgetful_with_fallbacks, reaping_with_fallbacks) and nodes == 1:
         with pytest.raises(TooFewNodesError, match="needs at least 2 nodes and --nodes gives 1"):
             shape(nodes)
     else:
@@ -55,8 +56,17 @@ def test_only_reads_repair_where_they_are_to() -> None:
 
 
 def test_uneven_has_a_shared_host_and_enough_hosts() -> None:
-    """Two nodes are one physical node, one is heavier, and N hosts are left."""
+    """Two nodes are one physical node, and more where they are many; one is heavier, and N hosts are left."""
     for nodes in range(3, 8):
         configuration = uneven(nodes)
-        assert len(set(configuration.hosts)) == nodes - 1 >= configuration.n
+        assert configuration.hosts[-1] == configuration.hosts[-2]
+        assert nodes > len(set(configuration.hosts)) >= configuration.n == min(3, nodes - 1)
         assert max(configuration.weights) > min(configuration.weights)
+
+
+def test_neighbours_share_hosts_where_nodes_are_uneven() -> None:
+    """Of five nodes, N that follow one another are on N hosts in one place of the round at most."""
+    configuration = uneven(5)
+    around = configuration.hosts * 2
+    apart = [first for first in range(5) if len(set(around[first : first + configuration.n])) == configuration.n]
+    assert len(apart) <= 1

@@ -5,11 +5,13 @@ from collections import Counter
 import pytest
 
 from ringcheck.requirements import all_requirements
-from ringcheck.schedule import Disturb, Get, Kill, Observe, Put, Settle
+from ringcheck.schedule import Disturb, Get, Join, Kill, Leave, Observe, Put, Remove, Settle
 from ringcheck_properties.clusters import TooFewNodesError
 from ringcheck_properties.flaws import flaws
 from ringcheck_properties.registry import MIXED, NOT_JUDGED, Example, all_examples, examples_of
-from ringcheck_properties.test_together import TOLD
+from ringcheck_properties.test_together import MOVING, REAPING, TOLD
+from ringcheck_reference.core.config import Member
+from ringcheck_reference.core.ring import Ring
 
 EXAMPLES = [pytest.param(example, id=example.name) for example in all_examples()]
 SIZES = (1, 2, 3, 4, 5, 8)
@@ -26,6 +28,8 @@ NEEDED = {
     "HND-02-hints-survive-a-crash": 2,
     "AE-01-a-home-that-missed-writes": 2,
     "AE-04-a-disk-is-lost": 2,
+    "DUR-01-a-write-that-cannot-be-acknowledged": 2,
+    "DUR-01-what-stand-ins-hold-is-big": 2,
     "DUR-03-a-disk-is-lost-after-an-acknowledgement": 2,
     "DUR-03-a-disk-is-lost-after-handoff": 2,
     "DUR-03-a-write-that-meets-a-hint-on-its-way": 3,
@@ -35,18 +39,21 @@ NEEDED = {
     "RR-01-a-get-repairs-a-stale-replica": 2,
     "AVL-04-a-slow-replica": 2,
     "AVL-04-a-silent-replica": 2,
+    "AVL-04-a-paused-replica": 2,
     "kv679-lost-clock": 2,
     "kv679-lost-disk": 2,
     "kv679-shared-actor": 2,
     "kv679-doomstone": 3,
     "kv679-doomstone-after-a-crash": 3,
+    "kv679-doomstone-reaped": 3,
+    "kv679-doomstone-reaped-after-a-crash": 3,
     "kv679-lost-clock-with-fallbacks": 4,
     "kv679-lost-on-a-write-of-another": 4,
     "MEM-02-leave-under-load": 2,
     "MEM-01-removal-of-a-dead-node": 3,
     "MEM-01-a-change-that-one-node-alone-knows-of": 4,
     "HND-04-a-hint-for-a-node-that-is-removed": 3,
-    "HND-04-a-hint-for-a-node-that-leaves": 3,
+    "HND-04-a-hint-for-a-node-that-leaves": 2,
     "MEM-01-changes-on-both-sides-of-a-partition": 4,
     "MEM-04-a-node-that-was-down-during-a-removal": 4,
     "MEM-04-a-removed-node-that-runs-on": 3,
@@ -158,7 +165,7 @@ def test_the_harness_speaks_in_the_place_of_members_that_are_down() -> None:
 def test_every_example_of_mixed_clusters_is_one_and_asks_for_none_of_the_limits() -> None:
     """Two implementations have limits of their own: what is over that of one may be within that of the other."""
     known = {each.name: each for each in all_examples()}
-    for name in TOLD:
+    for name in (*TOLD, *MOVING, *REAPING):
         schedule = known[name].mixed(5, 0)
         assert schedule.configuration.mixed
         assert schedule.requirements == (MIXED,)
@@ -166,4 +173,33 @@ def test_every_example_of_mixed_clusters_is_one_and_asks_for_none_of_the_limits(
         sizes = {step.key_size for step in schedule.operations()}
         sizes |= {step.value_size for step in schedule.operations() if isinstance(step, Put)}
         assert sizes == {0}
+        assert schedule.changes_membership is (name in MOVING)
+        assert bool(schedule.configuration.tombstone_lifetime_ms) is (name in REAPING)
     assert len({known[name].mixed(5, 0).configuration for name in TOLD[1:]}) == 1
+
+
+def test_members_of_both_kinds_come_and_go_on_mixed_clusters() -> None:
+    """They join, leave and are removed; the kind of who goes is another one with another seed."""
+    known = {each.name: each for each in all_examples()}
+    for change, kinds in ((Join, {0, 1}), (Leave, {0, 1}), (Remove, {0, 1})):
+        schedules = [known[name].mixed(5, seed) for name in MOVING for seed in range(3)]
+        named = {step.node for schedule in schedules for step in schedule.steps if isinstance(step, change)}
+        # Every second node is the reference, those that are started later included.
+        assert {int(node.removeprefix("n")) % 2 for node in named} == kinds
+
+
+def test_partitions_are_handed_over_from_each_kind_to_the_other() -> None:
+    """Of one copy alone, so that it is handed over by one node to one node."""
+    (example,) = (each for each in all_examples() if each.name == MOVING[0])
+    schedule = example.mixed(5, 0)
+    configuration = schedule.configuration
+    before, after = (
+        Ring([Member(node) for node in nodes], configuration.n, configuration.partition_count)
+        for nodes in (configuration.node_ids, (*configuration.node_ids, *schedule.joiners()))
+    )
+    moved = set()
+    for partition in range(configuration.partition_count):
+        (source,), (target,) = before.owners_of(partition), after.owners_of(partition)
+        if source != target:
+            moved.add((int(source.removeprefix("n")) % 2, int(target.removeprefix("n")) % 2))
+    assert {(0, 1), (1, 0)} <= moved

@@ -13,6 +13,9 @@ from ringcheck_reference.core.ring import Ring
 from .strategies import ring_loads
 
 N = 3
+CROWDED_N = (1, 2, 3, 4, 5, 7)
+CROWDED = 32
+"""So many members stand on few hosts at most."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,11 +51,12 @@ class Move:
     """4·N·⌈Q·w/Σw⌉, with the newcomer in Σw: a bound by its share alone."""
     members: int
     """With the newcomer."""
+    n: int = N
 
     @property
-    def ample(self) -> int:
-        """A bound that the lists themselves give, 2·(least + members): every member's rounding may tip once."""
-        return 2 * (self.least + self.members)
+    def allowed(self) -> int:
+        """The contract's bound, 2·(least + N·members): in each rank every member's rounding may tip."""
+        return 2 * (self.least + self.n * self.members)
 
 
 def compare(before: Ring, after: Ring) -> tuple[int, int]:
@@ -63,12 +67,12 @@ def compare(before: Ring, after: Ring) -> tuple[int, int]:
     return moved, round(sum(gain for gain in gains if gain > 0) * after.partition_count)
 
 
-def join(members: Sequence[Member], newcomer: Member, q: int) -> Move:
+def join(members: Sequence[Member], newcomer: Member, q: int, n: int = N) -> Move:
     """What it moves when one more comes to these members."""
     everyone = [*members, newcomer]
-    moved, least = compare(Ring(members, N, q), Ring(everyone, N, q))
+    moved, least = compare(Ring(members, n, q), Ring(everyone, n, q))
     share = -(-q * newcomer.weight // sum(member.weight for member in everyone))
-    return Move(moved, least, 4 * N * share, len(everyone))
+    return Move(moved, least, 4 * n * share, len(everyone), n)
 
 
 def draw_members(kind: Kind, random: Random) -> list[Member]:
@@ -92,3 +96,21 @@ def draw_moves(kind: Kind, q: int, changes: int, seed: str) -> list[Move]:
     random = Random(f"{seed}, {kind.name}, Q={q}")
     drawn = (draw_members(kind, random) for _ in range(changes))
     return [join(members, newcomer, q) for *members, newcomer in drawn]
+
+
+def draw_crowded(n: int, random: Random) -> list[Member]:
+    """Where most is moved in vain: strong members of one weight, a weak newcomer, and hardly more hosts than N."""
+    hosts = n + random.randint(1, n)
+    size = random.randint(hosts, CROWDED)
+    weight = random.choice((1, 4, 16))
+    members = [
+        Member(f"node-{random.getrandbits(64):016x}", weight, f"host-{number % hosts}") for number in range(size - 1)
+    ]
+    return [*members, Member(f"node-{random.getrandbits(64):016x}", 1, f"host-{random.randrange(hosts)}")]
+
+
+def draw_crowded_moves(n: int, q: int, changes: int, seed: str) -> list[Move]:
+    """As draw_moves, on hardly more hosts than N."""
+    random = Random(f"{seed}, crowded, N={n}, Q={q}")
+    drawn = (draw_crowded(n, random) for _ in range(changes))
+    return [join(members, newcomer, q, n) for *members, newcomer in drawn]

@@ -17,12 +17,13 @@ import click
 from . import figure8
 from .drawing import Chart, Series, draw
 from .figure8 import OURS, PUBLISHED, READINGS, SIZES, STRATEGIES, Curve, Draw, draws_at, measure, ring_draws_at
-from .moving import KINDS, Move, draw_moves
+from .moving import CROWDED_N, KINDS, Move, draw_crowded_moves, draw_moves
 from .pages import renew, table
 
 PARTITION_COUNTS = (64, 128, 256, 512, 1024, 2048, 4096)
 """For our ring beside SIZES: powers of two, which no share of 30 nodes divides."""
 MOVED_COUNTS = (16, 64, 256)
+CROWDED_COUNTS = (64, 256, 1024)
 MIXED_SIZES = (240, 960, 3840)
 
 
@@ -43,6 +44,7 @@ class Study:
         yield "powers", self._powers()
         yield "weights", self._weights()
         yield "moves", self._moves()
+        yield "crowded", self._crowded()
 
     def chart(self) -> Chart:
         """The picture; all tables have been made before."""
@@ -128,10 +130,21 @@ class Study:
                 "worst of the bound",
                 "beyond the bound",
                 "least is beyond",
-                "worst of 2·(least + members)",
+                "worst of 2·(least + N·members)",
             ],
             rows,
         )
+
+    def _crowded(self) -> str:
+        rows = []
+        for n in CROWDED_N:
+            row = [str(n)]
+            for q in CROWDED_COUNTS:
+                moves = draw_crowded_moves(n, q, max(2, self._changes * 16 // q), str(self._seed))
+                besides = max((move.moved - 2 * move.least) / move.members for move in moves)
+                row.append(f"{besides:.2f}")
+            rows.append(row)
+        return table(["N", *(f"Q = {q}" for q in CROWDED_COUNTS)], rows)
 
     def _curve(self, name: str, drawn: Draw, draws: int, words: str) -> Curve:
         seed = f"{self._seed}, {words}"
@@ -155,7 +168,7 @@ def _moved(moves: Sequence[Move]) -> list[str]:
         f"{max(move.moved / move.bound for move in moves):.2f}",
         str(sum(move.moved > move.bound for move in moves)),
         str(sum(move.least > move.bound for move in moves)),
-        f"{max(move.moved / move.ample for move in moves):.2f}",
+        f"{max(move.moved / move.allowed for move in moves):.2f}",
     ]
 
 
@@ -169,7 +182,7 @@ def main(*, seed: int, draws: int, changes: int, largest: int, out: Path | None)
     """Measure how evenly nodes are loaded, and what a change of members moves."""
     if min(draws, changes) < 1 or largest < SIZES[0]:
         raise click.UsageError(f"Draws and changes are at least 1, and the largest x at least {SIZES[0]}.")
-    click.echo(f"seed {seed}; each table is printed as soon as it is measured, two or three minutes in all\n")
+    click.echo(f"seed {seed}; each table is printed as soon as it is measured, three or four minutes in all\n")
     study = Study(seed=seed, draws=draws, changes=changes, largest=largest)
     tables: dict[str, str] = {}
     for name, text in study.tables():

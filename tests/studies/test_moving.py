@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from ringcheck_reference.core.config import Member
 from ringcheck_reference.core.ring import Ring
 
-from .moving import KINDS, Kind, N, compare, draw_members, draw_moves
+from .moving import CROWDED_N, KINDS, Kind, N, compare, draw_crowded_moves, draw_members, draw_moves
 from .strategies import ring_loads
 
 kinds = st.sampled_from(KINDS)
@@ -53,9 +53,17 @@ def test_members_are_drawn_as_they_are_called(kind: Kind, seed: int) -> None:
 
 @pytest.mark.parametrize("kind", KINDS, ids=lambda kind: kind.name)
 def test_the_lists_themselves_bound_what_is_moved(kind: Kind) -> None:
-    """Twice what must move and two entries a member have always been enough."""
+    """The bound of the contract has always been enough."""
     moves = draw_moves(kind, 16, 40, "bounds")
-    assert all(move.moved <= move.ample for move in moves)
+    assert all(move.moved <= move.allowed for move in moves)
+
+
+@pytest.mark.parametrize("n", CROWDED_N)
+def test_few_hosts_keep_the_bound(n: int) -> None:
+    """Also with many copies, strong members and a weak newcomer, where most is moved in vain."""
+    moves = draw_crowded_moves(n, 64, 20, "bounds")
+    assert all(move.moved <= move.allowed for move in moves)
+    assert any(move.moved for move in moves)
 
 
 def test_fewer_hosts_may_force_more_than_the_bound() -> None:

@@ -16,7 +16,7 @@ from .placement import main
 
 PAGE = Path(__file__).parents[2] / "docs" / "placement.md"
 SVG = "{http://www.w3.org/2000/svg}"
-NAMES = ("curves", "readings", "powers", "weights", "moves")
+NAMES = ("curves", "readings", "powers", "weights", "moves", "crowded")
 SMALL = ["--draws", "4", "--changes", "3", "--largest", "240"]
 
 

@@ -68,8 +68,8 @@ def command(
 def _simulate(earlier: happened.History, core: str, path: Path) -> happened.History:
     from ringcheck.worlds.simulated import SimulatedWorld
 
+    world = SimulatedWorld(core, on_event=_show)  # which says so where there is no such core
     click.echo(f"Carrying out {earlier.header.schedule.name} in the simulated world: {core}")
-    world = SimulatedWorld(core, on_event=_show)
     return world.carry_out(earlier.header.schedule, path)
 
 

@@ -25,6 +25,7 @@ def judge_placement(run: Run) -> Iterator[Statement]:
     told: set[Breach] = set()
     for seen in run.observations:
         yield from _lists(run, seen, told)
+        yield from _tables(run, seen, told)
         if seen.why != "observe":
             yield from _agreement(run, seen)
 
@@ -54,9 +55,50 @@ def _lists(run: Run, seen: Observation, told: set[Breach]) -> Iterator[Statement
     yield Held("RNG-01", right)
 
 
+def _tables(run: Run, seen: Observation, told: set[Breach]) -> Iterator[Statement]:
+    """RNG-01, of the partitions that no key of the schedule is in, too: every list begins with the owners.
+
+    Of each node's table the first wrong partition is told. That a table is right is no event: it tells of no fallbacks.
+    """
+    for name, node in seen.nodes.items():
+        copies = _copies(run, node)
+        fault = next(_wrong_owners(node, copies), None)
+        if fault is None:
+            continue
+        partition, what = fault
+        breach = Breach(
+            requirement="RNG-01",
+            expected=f"Every partition has {words.times(copies, 'owner')}, members each on a host of its own.",
+            actual=f"{name} says of partition {partition} {' '.join(node.owners[partition]) or 'nobody'}: {what}.",
+            nodes=(name,),
+        )
+        if breach not in told:
+            told.add(breach)
+            yield breach
+
+
+def _wrong_owners(node: NodeSeen, copies: int) -> Iterator[tuple[int, str]]:
+    """The partitions whose owners are not as many members on as many hosts, and why not."""
+    members, host_of = frozenset(node.members), node.hosts.get
+    for partition, owners in node.owners.items():
+        if not members.issuperset(owners):
+            yield partition, f"the members are {' '.join(node.members)}"
+            continue
+        hosts = len({host_of(each, each) for each in owners})
+        if len(owners) != copies:
+            yield partition, f"that is {words.times(len(owners), 'owner')}"
+        elif hosts != copies:
+            yield partition, f"they are on {words.times(hosts, 'host')}"
+
+
+def _copies(run: Run, node: NodeSeen) -> int:
+    """So many owners a partition has: N, unless the members' hosts are too few."""
+    return min(run.n, len({node.hosts.get(member, member) for member in node.members}))
+
+
 def _fault(run: Run, node: NodeSeen, preference: tuple[str, ...], owners: tuple[str, ...]) -> str:
     hosts = [node.hosts.get(each, each) for each in preference]
-    copies = min(run.n, len({node.hosts.get(member, member) for member in node.members}))
+    copies = _copies(run, node)
     if len(set(preference)) != len(preference):
         return "somebody stands there twice"
     if set(preference) != set(node.members):

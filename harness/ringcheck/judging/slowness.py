@@ -1,10 +1,11 @@
-"""AVL-04: a slow or silent replica does not slow a quorum that does not need it.
+"""AVL-04: a slow, silent or paused replica does not slow a quorum that does not need it.
 
 Seen where one node alone suffers, the others are copies enough, and neither the node asked nor the coordinator is the
 one that suffers: the contract lets the first of the preference list coordinate, however slow it is. What counts as
 slowed goes by what was done to the links and never by the speed of the machine: to wait for an answer over slow links
 takes what they add, to wait for one that does not come takes the replica time-out. One late answer may have a hundred
-reasons, so most of those asked under one fault must be late.
+reasons, so most of those asked under one fault must be late: of the Gets, or of the writes, since a node that waits in
+the one need not wait in the other.
 """
 
 from bisect import bisect_left, bisect_right
@@ -19,7 +20,7 @@ from ringcheck.judging.operations import Operation
 from ringcheck.judging.run import Run
 from ringcheck.judging.statements import Held, Statement, Unclear
 from ringcheck.judging.verdict import Breach
-from ringcheck_chaos.faults import CLIENT, Fault, Isolate, LinkFault, describe
+from ringcheck_chaos.faults import CLIENT, Fault, Isolate, LinkFault, Pause, describe
 
 ENOUGH = 3
 """So many operations at the least must have been asked while one replica suffered."""
@@ -42,12 +43,12 @@ def judge_slowness(run: Run) -> Iterator[Statement]:
     if "ring" not in run.profiles:
         yield Unclear("AVL-04", NO_RING)
         return
-    spared: defaultdict[str, list[tuple[Operation, float]]] = defaultdict(list)
+    spared: defaultdict[tuple[str, bool], list[tuple[Operation, float]]] = defaultdict(list)
     for operation in _asked_under(run, faults):
         if operation.ok and not operation.asked.final and not run.views.unsettled(operation.start, operation.stop):
             for slow, wait_s in _spared(run, faults, operation):
-                spared[slow].append((operation, wait_s))
-    for slow, operations in spared.items():
+                spared[slow, operation.is_write].append((operation, wait_s))
+    for (slow, _), operations in spared.items():
         yield _judge(run, slow, operations)
 
 
@@ -74,14 +75,15 @@ def _judge(run: Run, slow: str, asked: Sequence[tuple[Operation, float]]) -> Sta
     if judged < ENOUGH <= len(asked):
         return Unclear("AVL-04", TOO_BUSY.format("answers took so long"))
     if judged < ENOUGH:
-        return Unclear("AVL-04", f"only {words.times(judged, 'operation')} did without {slow} while it suffered")
+        kind = "write" if asked[0][0].is_write else "Get"
+        return Unclear("AVL-04", f"only {words.times(judged, kind)} did without {slow} while it suffered")
     if 2 * len(late) <= judged:
         return Held("AVL-04", judged - len(late))
     operation, wait_s = late[0]
     return Breach(
         requirement="AVL-04",
-        expected=f"{slow} alone was slow or silent, neither the node asked nor the coordinator was, and the other "
-        f"copies were enough, so no operation needs the {wait_s:g} s that waiting for {slow} takes.",
+        expected=f"{slow} alone was slow, silent or paused, neither the node asked nor the coordinator was, and the "
+        f"other copies were enough, so no operation needs the {wait_s:g} s that waiting for {slow} takes.",
         actual=f"{len(late)} of {judged} took so long, {words.named(operation)} through {operation.node} "
         f"{operation.stop - operation.start:.3f} s.",
         key=operation.key,
@@ -93,7 +95,7 @@ def _judge(run: Run, slow: str, asked: Sequence[tuple[Operation, float]]) -> Sta
 
 def _slows(fault: Fault) -> bool:
     """Whether it makes nodes wait for one another without their knowing at once."""
-    return isinstance(fault, LinkFault | Isolate) and fault.how != "down"
+    return isinstance(fault, Pause) or (isinstance(fault, LinkFault | Isolate) and fault.how != "down")
 
 
 def _spared(run: Run, faults: Mapping[str, Fault], operation: Operation) -> Iterator[tuple[str, float]]:

@@ -1,7 +1,7 @@
 """RNG-04: how much of the owner lists one change moves.
 
-The least that must move between two rings is what members gain. A ring may move as much once more, and two entries for
-each member, to keep its shares and hosts apart.
+The least that must move between two rings is what members gain. A ring may move as much once more, and 2·N entries
+for each member, to keep its shares and hosts apart.
 """
 
 from collections import Counter
@@ -16,7 +16,7 @@ from ringcheck.judging.statements import Held, Statement
 from ringcheck.judging.verdict import Breach
 
 SLACK = 2
-"""The contract allows so many times the least that must move, and so many entries for each member."""
+"""The contract allows so many times the least that must move, and so many times N entries for each member."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,7 +37,7 @@ def judge_upheaval(run: Run) -> Iterator[Statement]:
         smaller, larger = sorted((one, other), key=lambda ring: len(ring.members))
         changed = larger.members.keys() - smaller.members.keys()
         if len(changed) == 1 and smaller.members.items() <= larger.members.items():
-            yield _judge(smaller, larger, changed.pop())
+            yield _judge(smaller, larger, changed.pop(), run.n)
 
 
 def _rings(run: Run) -> list[RingSeen]:
@@ -55,9 +55,9 @@ def _described(node: NodeSeen) -> dict[str, tuple[int, str]]:
     return {member: (node.weights.get(member, 1), node.hosts.get(member, member)) for member in node.members}
 
 
-def _judge(smaller: RingSeen, larger: RingSeen, changed: str) -> Statement:
+def _judge(smaller: RingSeen, larger: RingSeen, changed: str, n: int) -> Statement:
     least = (_held(larger) - _held(smaller)).total()
-    bound = SLACK * (least + len(larger.members))
+    bound = SLACK * (least + n * len(larger.members))  # in each rank a member's share may be rounded the other way
     before, after = (smaller, larger) if smaller.time <= larger.time else (larger, smaller)
     moved = sum(len(set(owners) - set(before.owners.get(each, ()))) for each, owners in after.owners.items())
     if moved <= bound:

@@ -82,7 +82,7 @@ def rates(tally: Tally) -> Iterator[str]:
 def rows(tally: Tally) -> Iterator[str]:
     """The rates one below the other, with what they are made of."""
     cpu = tally.cpu_s
-    if tally.seconds:
+    if tally.seeds and tally.seconds:
         yield _row(tally.seeds / tally.seconds, f"seeds a second ({tally.seeds:,} in {tally.seconds:.1f} s)")
     if cpu:
         yield _row(tally.simulated_s / cpu, f"simulated seconds per CPU-second ({tally.simulated_s:,.0f} s)")

@@ -183,6 +183,8 @@ def _observe(step: Observe) -> str:
             return f"A look into every node, until owners of {key} differ."
         case "equal":
             return f"A look into every node, until all owners of {key} agree."
+        case "copy":
+            return f"A look into every node, until {step.node} holds something in its replica."
     return "A look into every node."
 
 

@@ -25,6 +25,8 @@ from ringcheck.reports.stories import story
 from ringcheck.requirements import all_requirements
 from ringcheck.version import __version__
 
+REMARKS = 6
+"""So many are told of one requirement; on a mixed cluster who it was, and how members of both kinds came and went."""
 STYLES = {"pass": "green", "fail": "bold red", "inconclusive": "yellow", "skipped": "dim"}
 NARROW = 72
 """Columns that the table of verdicts needs to be read with ease."""
@@ -73,30 +75,31 @@ class TerminalReport:
         """Print the verdicts, what they rest on, the stories of failures, and one line to conclude."""
         if self._progress:
             self._progress.__exit__(None, None, None)
-        print_outcome(self._console, outcome)
+        print_outcome(self._console, outcome, simulated=bool(self._run and self._run.options.core))
         if self._run:
             self._console.print(Text(conclusion(outcome, self._run), "bold"), soft_wrap=True)
 
 
-def print_outcome(console: Console, outcome: Outcome) -> None:
+def print_outcome(console: Console, outcome: Outcome, *, simulated: bool = False) -> None:
     """All of an outcome but its concluding line. Where something broke before anything was seen, only that."""
     blind = bool(outcome.problems) and all(verdict.status == "inconclusive" for verdict in outcome.verdicts)
     if not blind:
-        _print_findings(console, outcome)
+        _print_findings(console, outcome, simulated)
     if outcome.problems:
         console.print(Text(f"\n{WHAT_BROKE}", "bold"))
     for problem in outcome.problems:
         console.print(Text(textwrap.indent(printable(problem), "  "), "yellow"), soft_wrap=True)
 
 
-def _print_findings(console: Console, outcome: Outcome) -> None:
+def _print_findings(console: Console, outcome: Outcome, simulated: bool) -> None:
     verdicts = tuple(_referring(verdict, outcome.problems) for verdict in outcome.verdicts)
     if console.width < NARROW:
         print_verdict_lines(console, verdicts)
     else:
         console.print(verdict_table(verdicts))
     if outcome.unjudged:
-        console.print(Text(f"No test of this run judges {', '.join(outcome.unjudged)}."))
+        why = ": that needs real processes, and a core is simulated" if simulated else ""
+        console.print(Text(f"No test of this run judges {', '.join(outcome.unjudged)}{why}."))
     if outcome.events:
         console.print(Text("\nWhat happened", "bold"))
         console.print(event_table(outcome.events))
@@ -154,7 +157,7 @@ def _reasons(verdict: Verdict) -> tuple[str, ...]:
     """Why nothing was verified, in a line; else what should be known of how it was seen."""
     if verdict.status in {"inconclusive", "skipped"} and verdict.reasons:
         return (f"{verdict.status}: {printable('; '.join(verdict.reasons[:3]))}",)
-    return tuple(printable(remark) for remark in verdict.remarks[:2])
+    return tuple(printable(remark) for remark in verdict.remarks[:REMARKS])
 
 
 def event_table(events: dict[str, int]) -> Table:

@@ -16,7 +16,7 @@ from ringcheck.simulation.clock import Scheduler
 from ringcheck.simulation.core import Caller, Kit
 from ringcheck.simulation.network import LEAST_DELAY_S, Network
 from ringcheck.simulation.node import UNREACHABLE, CoreFailedError, Heard, Order, Outcome, Request, SimulatedNode
-from ringcheck_chaos.faults import CLIENT, ClockSkew, DiskErrors, Fault, MessageFault, NetworkFault
+from ringcheck_chaos.faults import CLIENT, ClockSkew, DiskErrors, Fault, MessageFault, NetworkFault, Pause
 
 ADDRESS = "127.0.0.1:1"
 """Every node's, in a world without addresses; NodeConfig wants one."""
@@ -137,8 +137,8 @@ class SimulatedCluster:
 
     @property
     def running(self) -> list[SimulatedNode]:
-        """The nodes that run."""
-        return [node for node in self.nodes.values() if node.run is not None]
+        """The nodes that run and are not paused."""
+        return [node for node in self.nodes.values() if node.answers]
 
     @property
     def profiles(self) -> frozenset[str]:
@@ -185,6 +185,8 @@ class SimulatedCluster:
         self._apply()
         if isinstance(fault, ClockSkew):
             self.nodes[fault.node].set_clock(rate=fault.rate, jump=fault.jump_ms / 1000)
+        elif isinstance(fault, Pause):
+            self.nodes[fault.node].pause()
 
     def heal(self, number: int) -> Fault | None:
         """End a fault; None for one that has ended already."""
@@ -193,6 +195,8 @@ class SimulatedCluster:
             self._apply()
         if isinstance(fault, ClockSkew):
             self.nodes[fault.node].set_clock(rate=1.0, jump=0.0)
+        elif isinstance(fault, Pause) and fault not in self.faults.values():
+            self.nodes[fault.node].resume()
         return fault
 
     def suffered(self, number: int) -> int:

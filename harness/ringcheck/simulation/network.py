@@ -119,6 +119,19 @@ class Network:
             (source, target): Stream(ends[source], ends[target]) for source, target in dialled(self._nodes)
         }
         self._picks: list[Picker] = []
+        self._still: set[str] = set()
+        """Ends that are there and do nothing: streams to them are not opened, and nobody is told why."""
+
+    def stand_still(self, name: str) -> None:
+        """An end handles nothing from now on. What arrives is its own affair, but no new stream to it opens."""
+        self._still.add(name)
+
+    def go_on(self, name: str) -> None:
+        """It does again; those who waited to connect need wait no longer."""
+        self._still.discard(name)
+        for (_, target), stream in self._streams.items():
+            if target == name and not (stream.condition.enabled and stream.condition.silent):
+                self._connect_again(stream)
 
     def set_faults(self, faults: Iterable[NetworkFault]) -> None:
         """These faults of links are about from now on, and no others."""
@@ -142,7 +155,7 @@ class Network:
         self.messages += 1
         stream = self._streams[source.name, target]
         if not stream.is_open and not self._open(stream):
-            if stream.condition.enabled and stream.condition.silent:
+            if stream.condition.enabled and (stream.condition.silent or target in self._still):
                 self._connect(stream, (request, message, kind))
             else:
                 self._tell_failed(source, target, (request,), sent=False)
@@ -173,6 +186,8 @@ class Network:
 
     def end_gone(self, name: str) -> None:
         """A node has died: its streams break, and those to it. What it had sent arrives all the same."""
+        if name in self._still:
+            self.go_on(name)
         for (source, target), stream in self._streams.items():
             if source == name:
                 stream.outstanding.clear()
@@ -255,7 +270,7 @@ class Network:
     def _open(self, stream: Stream) -> bool:
         """Open a stream if somebody is there and answers."""
         source, target, condition = stream.source, stream.target, stream.condition
-        if not target.incarnation or not condition.enabled or condition.silent:
+        if not target.incarnation or not condition.enabled or condition.silent or target.name in self._still:
             return False
         stream.is_open = True
         stream.caller = Caller(source.name, source.incarnation, stream.generation)
@@ -304,10 +319,7 @@ class Network:
             way.flow = None if after == OPEN else after
         holes = [before.cut == "drop" != after.cut for _, before, after in ways]
         if stream.connecting and not (new.enabled and new.silent):
-            waiting, stream.connecting = stream.connecting, []
-            incarnation = stream.source.incarnation
-            for request, message, kind in waiting:
-                self._scheduler.later(0.0, self._send_again, stream, incarnation, request, message, kind)
+            self._connect_again(stream)
         if not new.enabled or any(holes) or old.replaces_cut(new) or (stream.orphaned and not new.silent):
             lost = (stream.up,) if stream.orphaned else (stream.up, stream.down)
             self._break(stream, *lost)
@@ -318,6 +330,13 @@ class Network:
                 way.after = min(way.after, self._scheduler.now + MOST_DELAY_S)
             if way.slow or (before.cut == "stall" and after.cut is None):
                 self._release(way, after)
+
+    def _connect_again(self, stream: Stream) -> None:
+        """Somebody may answer or refuse now: whoever waits for the stream to open tries once more."""
+        waiting, stream.connecting = stream.connecting, []
+        incarnation = stream.source.incarnation
+        for request, message, kind in waiting:
+            self._scheduler.later(0.0, self._send_again, stream, incarnation, request, message, kind)
 
     def _send_again(self, stream: Stream, incarnation: str, request: int, message: object, kind: str) -> None:
         """The link is no longer silent: what waited for a stream goes on, or hears that it is refused."""

@@ -49,6 +49,8 @@ class Order(msgspec.Struct, frozen=True):
 Heard = Callable[[Outcome], None]
 """An operator: hears how his order ended."""
 
+TIMERS_FIRST = 0.5
+"""How likely a node that was paused looks at its timers before it looks at what has come in."""
 UNREACHABLE = Outcome("UNAVAILABLE", "The node cannot be reached.")
 
 
@@ -73,6 +75,8 @@ class SimulatedNode:
         self.clock = NodeClock()
         self.disk = Disk(scheduler, chance, kit.disk)
         self.run: Run | None = None
+        self.paused = False
+        """Whether it stands still: what comes in waits, and its timers do not fire."""
         self.effects_left: int | None = None
         """After so many more effects it dies; None = it does not."""
         self._config = config
@@ -81,7 +85,14 @@ class SimulatedNode:
         self._chance = chance
         self._on_death = on_death
         self._starts = 0
+        self._waiting: list[Callable[[], None]] = []
+        """What has come in since it was paused, in order."""
         self._network: Network | None = None
+
+    @property
+    def answers(self) -> bool:
+        """Whether it runs and is not paused."""
+        return self.run is not None and not self.paused
 
     def connect(self, network: Network) -> None:
         """Say who carries messages."""
@@ -108,12 +119,40 @@ class SimulatedNode:
             return
         self.run.end()
         self.run = None
+        self.paused, self._waiting = False, []
         self.incarnation = ""
         self.effects_left = None
         self.disk.crash()
         assert self._network is not None
         self._network.end_gone(self.name)
         self._on_death(self)
+
+    def pause(self) -> None:
+        """Stand still. What its disk was told to write is written all the same."""
+        assert self.run is not None, f"{self.name} does not run"
+        assert self._network is not None
+        self.paused = True
+        self._network.stand_still(self.name)
+
+    def resume(self) -> None:
+        """Go on with all that has come in; whether its timers come before that or after is left to chance."""
+        if not self.paused:
+            return
+        assert self._network is not None
+        self.paused, run = False, self.run
+        waiting, self._waiting = self._waiting, []
+        assert run is not None
+        if self._chance.between(0.0, 1.0) < TIMERS_FIRST:
+            run.catch_up()
+        for arrive in waiting:
+            if self.run is run:  # it may die of what comes in
+                arrive()
+        run.wake()
+        self._network.go_on(self.name)
+
+    def hold(self, arrive: Callable[[], None]) -> None:
+        """Let something come in once it goes on; what comes in to one that dies is lost."""
+        self._waiting.append(arrive)
 
     def set_clock(self, *, rate: float, jump: float) -> None:
         """Change how its clock runs."""
@@ -125,7 +164,9 @@ class SimulatedNode:
 
     def asked(self, caller: Caller, request: int, message: Any) -> None:
         """See End."""
-        if (run := self.run) is not None:
+        if self.paused:
+            self.hold(partial(self.asked, caller, request, message))
+        elif (run := self.run) is not None:
             if caller.node == CLIENT:
                 run.serve(caller, request, message)
             else:
@@ -133,17 +174,23 @@ class SimulatedNode:
 
     def answered(self, peer: str, request: int, message: object) -> None:
         """See End."""
-        if (run := self.run) is not None:
+        if self.paused:
+            self.hold(partial(self.answered, peer, request, message))
+        elif (run := self.run) is not None:
             run.hand_over(run.core.answered, peer, request, message)
 
     def connected(self, peer: str, incarnation: str) -> None:
         """See End."""
-        if (run := self.run) is not None:
+        if self.paused:
+            self.hold(partial(self.connected, peer, incarnation))
+        elif (run := self.run) is not None:
             run.tell(run.core.connected, peer, incarnation)
 
     def failed(self, peer: str, requests: Sequence[int], *, sent: bool) -> None:
         """See End."""
-        if (run := self.run) is not None:
+        if self.paused:
+            self.hold(partial(self.failed, peer, requests, sent=sent))
+        elif (run := self.run) is not None:
             run.tell(partial(run.core.failed, sent=sent), peer, requests)
 
 
@@ -218,6 +265,9 @@ class Run:
 
     def obey(self, order: Order, heard: Heard) -> None:
         """Hand an operator's order over."""
+        if self._node.paused:
+            self._node.hold(partial(self.obey, order, heard))
+            return
         self._next_call += 1
         call = self._next_call
         self._orders[call] = heard
@@ -232,6 +282,8 @@ class Run:
 
     def wake(self) -> None:
         """See that the core is told when its next deadline has come."""
+        if not self.alive or self._node.paused:
+            return
         deadline = self.core.next_deadline()
         self._deadline = deadline
         if deadline is None:
@@ -242,6 +294,15 @@ class Run:
         if self._woken_at is None or moment < self._woken_at:
             self._woken_at = moment
             self._scheduler.at(moment, self._tick, moment)
+
+    def catch_up(self) -> None:
+        """Tell the core at once if its next deadline has come."""
+        self._woken_at = self._deadline = None
+        deadline = self.core.next_deadline()
+        if deadline is not None and deadline <= self._clock.read(self._scheduler.now):
+            self.tell(self.core.tick)
+        else:
+            self.wake()
 
     # The core's surroundings.
 
@@ -300,12 +361,10 @@ class Run:
     def _tick(self, moment: float) -> None:
         if not self.alive or self._woken_at != moment:
             return
-        self._woken_at = self._deadline = None
-        deadline = self.core.next_deadline()
-        if deadline is not None and deadline <= self._clock.read(self._scheduler.now):
-            self.tell(self.core.tick)
+        if self._node.paused:
+            self._woken_at = self._deadline = None
         else:
-            self.wake()
+            self.catch_up()
 
     def _commit(self, batch: Batch) -> None:
         if self.alive:
@@ -313,7 +372,9 @@ class Run:
             self._scheduler.later(REPORT_S, self._report, batch.token, durable)
 
     def _report(self, token: int, durable: bool) -> None:
-        if self.alive:
+        if self.alive and self._node.paused:
+            self._node.hold(partial(self._report, token, durable))
+        elif self.alive:
             self.tell(partial(self.core.persisted, durable=durable), token)
 
 

@@ -56,6 +56,11 @@ def not_sent(step: MembershipChange) -> str:
     return f"The change of {step.node} was not asked for, since {who}."
 
 
+def not_paused(node: str) -> str:
+    """Why a pause does nothing."""
+    return f"{node} does not run, so it was not paused."
+
+
 def undrained(node: str, within_s: float) -> str:
     """Why a leaver goes on."""
     return f"{node} was not retired: not every other node showed it as drained within {within_s:g} s."

@@ -1,6 +1,6 @@
 """Who must be answered under a fault, how soon, and who must not: AVL-01 to AVL-05."""
 
-from ringcheck_chaos.faults import Cut, Isolate, LinkFault, Split
+from ringcheck_chaos.faults import Cut, Isolate, LinkFault, Pause, Split
 from ringcheck_properties.builder import Story
 from ringcheck_properties.clusters import at_least, everywhere, uneven, with_fallbacks
 from ringcheck_properties.registry import example
@@ -137,14 +137,14 @@ def a_request_may_ask_for_more(story: Story) -> None:
 
 @example("AVL-03", shape=uneven)
 def two_members_on_one_host(story: Story) -> None:
-    """The two members that share a machine are cut off together: they are one copy, and a write that wants two fails.
+    """Two members that share a machine are cut off together: they are one copy, and a write that wants two fails.
 
     What a Get wants of them is left open by the contract, so none is asked.
     """
     at_least(3, len(story.nodes))
     puts = {key: story.put(key) for key in KEYS}
     hosts = dict(zip(story.configuration.node_ids, story.configuration.hosts, strict=True))
-    shared = tuple(node for node in story.nodes if list(hosts.values()).count(hosts[node]) > 1)
+    shared = tuple(node for node in story.nodes if hosts[node] == story.configuration.hosts[-1])
     story.inject(Split(how="down", left=shared, right=story.others(*shared)))
     story.pause()
     for number, key in enumerate(KEYS):
@@ -183,4 +183,20 @@ def a_silent_replica(story: Story) -> None:
         story.put(key)
     story.inject(Isolate(how="stall", node=story.node))
     _without(story, story.node)
+    story.settle()
+
+
+@example("AVL-04", shape=everywhere)
+def a_paused_replica(story: Story) -> None:
+    """The processes of one node stand still; the others are enough for every quorum, and do not wait for it.
+
+    What was sent to it meanwhile it handles once it goes on, which changes nothing any more.
+    """
+    at_least(2, len(story.nodes))
+    for key in KEYS:
+        story.put(key)
+    pause = story.inject(Pause(story.node))
+    _without(story, story.node)
+    story.put("late", through=story.node, wait=False)
+    story.heal(pause)
     story.settle()

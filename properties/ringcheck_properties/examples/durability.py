@@ -2,7 +2,7 @@
 
 from ringcheck_chaos.faults import Isolate, LinkFault, Split
 from ringcheck_properties.builder import Story
-from ringcheck_properties.clusters import at_least, everywhere, in_pairs, lazy, reaping, with_fallbacks
+from ringcheck_properties.clusters import at_least, everywhere, in_pairs, lazy, reaping, single, with_fallbacks
 from ringcheck_properties.registry import example
 
 KEYS = tuple(f"key{number}" for number in range(6))
@@ -30,6 +30,37 @@ def writes_on_both_sides_of_a_split(story: Story) -> None:
         story.wait()
         story.heal(split)
     story.kill(story.node)
+    story.settle()
+
+
+@example("DUR-01", shape=everywhere)
+def a_write_that_cannot_be_acknowledged(story: Story) -> None:
+    """Blind puts want every copy just as one node stops hearing anybody: they fail, late, and may take effect.
+
+    However often they are tried on their way, what was acknowledged before them stays beside them.
+    """
+    at_least(2, len(story.nodes))
+    n = story.configuration.n
+    for key in MANY:
+        story.put(key, w=n, wait=False)
+    story.wait()
+    story.inject(Isolate(how="drop", node=story.nodes[-1]))
+    for number, key in enumerate(MANY):
+        story.put(key, through=story.nodes[number % (len(story.nodes) - 1)], client=1, w=n, wait=False)
+    story.settle()
+
+
+@example("DUR-01", shape=single)
+def what_stand_ins_hold_is_big(story: Story) -> None:
+    """A node that is alone stands in for the only homes of keys, with values as big as any and siblings as big."""
+    at_least(2, len(story.nodes))
+    cut = story.inject(Isolate(how="down", node=story.node))
+    story.pause()
+    for key in KEYS:
+        for sibling in range(1 + KEYS.index(key) % 2):
+            story.put(key, through=story.node, client=sibling, value_size="limit", wait=False)
+    story.wait()
+    story.heal(cut)
     story.settle()
 
 

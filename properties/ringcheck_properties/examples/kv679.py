@@ -6,12 +6,24 @@ are the homes of a key nobody says beforehand, so that there are many keys; of s
 to play.
 """
 
+from collections.abc import Iterator
+
 from ringcheck_chaos.faults import Isolate, Split
 from ringcheck_properties.builder import Story
-from ringcheck_properties.clusters import at_least, forgetful, forgetful_with_fallbacks
+from ringcheck_properties.clusters import (
+    at_least,
+    forgetful,
+    forgetful_with_fallbacks,
+    reaping,
+    reaping_with_fallbacks,
+)
 from ringcheck_properties.registry import example
 
 MANY = tuple(f"key{number}" for number in range(24))
+BURIED = tuple(f"key{number}" for number in range(72))
+"""So many that some are coordinated by one home each time, with the stand-in wanted: a few in a hundred."""
+DUE = 2
+"""Lifetimes of a tombstone until it may be reaped."""
 
 
 @example("DUR-04", shape=forgetful, name="kv679-lost-clock")
@@ -107,22 +119,33 @@ def _buried(story: Story) -> tuple[str, str]:
     """Keys are deleted while a home is down and a stand-in keeps that for it, and is cut off; both by name."""
     at_least(3, len(story.nodes))
     absent, keeper = story.nodes[0], story.nodes[-1]
-    present = story.others(absent, keeper)
     story.kill(absent)
     story.pause()
-    for key in MANY:
-        story.delete(key, context=story.put(key, through=present[0]), through=present[0], w=story.configuration.n)
+    puts = {key: story.put(key, through=node, wait=False) for key, node in _shared_out(story)}
+    story.wait()
+    for key, node in _shared_out(story):
+        story.delete(key, context=puts[key], through=node, w=story.configuration.n, wait=False)
+    story.wait()
     return absent, keeper
 
 
-def _reborn(story: Story, through: str) -> dict[str, int]:
+def _reborn(story: Story) -> dict[str, int]:
     """Keys that were deleted are read, so that whoever reaps does it, and written again without any context."""
     for _ in range(2):
-        for key in MANY:
-            story.get(key, through=through, r=story.configuration.n, wait=False)
+        for key, node in _shared_out(story):
+            story.get(key, through=node, r=story.configuration.n, wait=False)
         story.wait()
         story.pause()
-    return {key: story.put(key, through=through) for key in MANY}
+    born = {key: story.put(key, through=node, wait=False) for key, node in _shared_out(story)}
+    story.wait()
+    return born
+
+
+def _shared_out(story: Story) -> Iterator[tuple[str, str]]:
+    """Keys, and through whom each is written every time: of some that is a home, which counts on or begins anew."""
+    present = story.nodes[1:-1]
+    for number, key in enumerate(BURIED):
+        yield key, present[number % len(present)]
 
 
 def _not_buried(story: Story, born: dict[str, int]) -> None:
@@ -132,18 +155,20 @@ def _not_buried(story: Story, born: dict[str, int]) -> None:
 
 
 @example("DUR-01", "KV-08", shape=forgetful_with_fallbacks, name="kv679-doomstone")
+@example("DUR-01", "KV-08", shape=reaping_with_fallbacks, name="kv679-doomstone-reaped")
 def doomstone(story: Story) -> None:
     """The tombstone that a stand-in kept comes home when the key has been written again, and must not bury that."""
     absent, keeper = _buried(story)
     cut = story.inject(Isolate(how="down", node=keeper))
     story.restart(absent)
     story.pause()
-    born = _reborn(story, story.nodes[1])
+    born = _reborn(story)
     story.heal(cut)
     _not_buried(story, born)
 
 
 @example("DUR-01", "KV-08", shape=forgetful_with_fallbacks, name="kv679-doomstone-after-a-crash")
+@example("DUR-01", "KV-08", shape=reaping_with_fallbacks, name="kv679-doomstone-reaped-after-a-crash")
 def doomstone_after_a_crash(story: Story) -> None:
     """The same, and the node that is asked to write again has crashed and come back in between."""
     absent, keeper = _buried(story)
@@ -152,9 +177,36 @@ def doomstone_after_a_crash(story: Story) -> None:
     story.pause()
     story.kill(story.nodes[1])
     story.restart(story.nodes[1])
-    born = _reborn(story, story.nodes[1])
+    if lifetime_s := story.configuration.tombstone_lifetime_ms / 1000:
+        story.lapse(DUE * lifetime_s)
+    born = _reborn(story)
     story.heal(cut)
     _not_buried(story, born)
+
+
+@example("KV-08", shape=reaping, name="kv679-reaped-clock")
+def reaped_clock(story: Story) -> None:
+    """Keys are deleted, reaped and written again; then come deletes that have seen nothing but the first versions.
+
+    Nobody is away, so that whoever reaps may do it, and forget with a tombstone how far its key had counted.
+    """
+    first = {key: story.put(key, through=node, wait=False) for key, node in _in_turn(story)}
+    story.wait()
+    for key, node in _in_turn(story):
+        story.delete(key, context=first[key], through=node, wait=False)
+    story.wait()
+    story.lapse(2 * DUE * story.configuration.tombstone_lifetime_ms / 1000)
+    born = {key: story.put(key, through=node, wait=False) for key, node in _in_turn(story)}
+    story.wait()
+    for key, node in _in_turn(story):
+        story.delete(key, context=first[key], through=node, wait=False)
+    story.wait()
+    _not_buried(story, born)
+
+
+def _in_turn(story: Story) -> Iterator[tuple[str, str]]:
+    for number, key in enumerate(MANY):
+        yield key, story.nodes[number % len(story.nodes)]
 
 
 @example("SIB-01", "AE-01", shape=forgetful, name="kv679-shared-actor")

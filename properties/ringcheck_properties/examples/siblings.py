@@ -23,17 +23,21 @@ def concurrent_puts(story: Story) -> None:
 
 @example("SIB-02", shape=everywhere)
 def each_one_read_behind(story: Story) -> None:
-    """Two clients read, merge and write in turn, each always one read behind; a last merge leaves one value."""
+    """Two clients read, merge and write in turn, each always one read behind; a last merge leaves one value of a key.
+
+    It would hide what should have gone before, so of another key nobody merges what is left.
+    """
     n = story.configuration.n
-    story.put("k", w=n)
-    older = [story.get("k", client=client) for client in (1, 2)]
-    for round_number in range(6):
-        for client in (1, 2):
-            newer = story.get("k", client=client)
-            story.put("k", context=older[client - 1], client=client, w=n)
-            older[client - 1] = newer
-        if round_number == 2:
-            story.delete("k", context=older[0], client=1, w=n)
+    for key in ("k", "left alone"):
+        story.put(key, w=n)
+        older = [story.get(key, client=client) for client in (1, 2)]
+        for round_number in range(6):
+            for client in (1, 2):
+                newer = story.get(key, client=client)
+                story.put(key, context=older[client - 1], client=client, w=n)
+                older[client - 1] = newer
+            if round_number == 2:
+                story.delete(key, context=older[0], client=1, w=n)
     last = story.put("k", context=story.get("k", r=n), w=n)
     story.settle()
     story.expect_settled("SIB-02", "k", last)

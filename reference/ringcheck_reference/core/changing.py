@@ -12,9 +12,10 @@ from .conversation import Conversation
 from .desk import Desk
 from .effects import ChangeResult, Failure
 from .events import Event, MalformedEvent, joined, left, removed
+from .gossip import is_not_recalled, telling
 from .membership import Membership
 from .messages import MISTAKE, AnswerBody, CallId, ClientJoin, ClientLeave, ClientRemove, Code, Gossip, NodeId
-from .view import View, in_order
+from .view import View
 
 Change = ClientJoin | ClientLeave | ClientRemove
 
@@ -58,7 +59,10 @@ class Changing(Conversation):
                 self._proceed()
 
         self._asked.discard(sender)
-        if isinstance(body, Gossip):
+        if is_not_recalled(body) and self._desk.standing.common(sender):
+            self._desk.standing.doubt_common(sender)
+            self._ask(sender)
+        elif isinstance(body, Gossip):
             with suppress(MalformedEvent):
                 self._membership.learn_from(body.events, learnt)
 
@@ -89,13 +93,15 @@ class Changing(Conversation):
     def _tell(self) -> None:
         """Push the change to everybody; the answers come once it is durable there."""
         desk = self._desk
-        gossip = Gossip(in_order(desk.standing.view.events))
         counted = self._machines()
         for node in sorted(desk.peers):
             if node not in self._asked | self._told and desk.machine(node) not in counted:
-                self._asked.add(node)
-                desk.ask(node, gossip, self)
+                self._ask(node)
         desk.wake(self, min(desk.now + desk.config.replica_timeout, self._answer_by))
+
+    def _ask(self, node: NodeId) -> None:
+        self._asked.add(node)
+        self._desk.ask(node, telling(self._desk, node), self)
 
     def _machines(self) -> set[str]:
         """Where the change is there to stay, as far as is known."""

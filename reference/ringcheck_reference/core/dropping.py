@@ -4,31 +4,35 @@ Of a partition that this node does not own, its replica's keys; of any partition
 more. What an owner lacks is sent to it. A change of members, even one on its way to the disk, voids what was said.
 
 Some copies of a partition are dealt with at a time, and some partitions. As long as that drops any, more follow at
-once; otherwise it is tried again later, or in the next view in which nobody has anything to take over.
+once; otherwise it is tried again later, or in the next view in which nobody has anything to take over. Where there is
+nothing to drop no copy is looked at, and where there is much, each once in a while: those that follow come next.
 """
 
 import math
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
-from itertools import islice
 
 from .conversation import Conversation, Patience
 from .desk import Desk
 from .encoding import encode_state
 from .events import drained
-from .hints import HintKey
+from .hints import Hints
 from .membership import Membership
 from .merkle import leaf
 from .messages import AnswerBody, Cause, Held, Holding, Leaf, NodeId, Replicate, Stored
+from .overlay import K, Overlay
 from .placement import Placement
 from .retrying import Retrying
+from .ring import Ring
 from .versions import State
 
 MAX_COPIES = 64
 """So many copies of one partition are dealt with at a time."""
 MAX_PARTITIONS = 4
 """So many partitions are dealt with at a time."""
+_LOOKED_AT = 1024
+"""So many keys of one partition are looked at in one turn: most may be on their way from the disk already."""
 _LOOKS_EVERY_S = 0.2
 """How often a node that leaves looks whether it is empty."""
 
@@ -166,6 +170,14 @@ class _Look(Conversation):
         self._look()
 
 
+@dataclass(slots=True)
+class _Walk:
+    """On its way through the copies of one partition, as it is placed in one view."""
+
+    placed: Placement
+    copies: Iterator[Copy | None]
+
+
 class DroppingRound(Conversation):
     """Starts a Dropping for every partition of which there are copies to drop, again and again.
 
@@ -179,7 +191,9 @@ class DroppingRound(Conversation):
         self._membership = membership
         self._running: set[int] = set()
         self._to_do: deque[int] = deque()
-        self._astray: dict[int, list[HintKey]] = {}
+        self._astray: dict[int, list[NodeId]] = {}
+        self._walks: dict[int, _Walk] = {}
+        """By partition: what comes behind the copies that were dealt with last."""
         self._last = 0
         """The partition that was begun last: none is to wait for ever for others that fail again and again."""
         self._retrying = Retrying(desk, self._look)
@@ -206,7 +220,7 @@ class DroppingRound(Conversation):
         if not self._membership.is_steady():
             self._retrying.failed()
             return
-        self._astray = self._hints_astray()
+        self._astray = astray(self._desk.hints, self._desk.ring)
         numbers = sorted({*self._desk.replica.partitions(), *self._astray})
         numbers = [number for number in numbers if number not in self._running]
         self._to_do = deque(sorted(numbers, key=lambda number: number <= self._last))
@@ -218,8 +232,7 @@ class DroppingRound(Conversation):
             placed = self._desk.standing.placement(number)
             if not self.may_drop(placed):
                 continue
-            copies = list(islice(self._copies(placed, self._astray.get(number, ())), self._desk.admitted(MAX_COPIES)))
-            if copies:
+            if copies := self._next_copies(placed):
                 self._last = number
                 self._running.add(number)
                 self._desk.begin(Dropping(self._desk, self._membership, placed, copies, self._ended))
@@ -247,28 +260,50 @@ class DroppingRound(Conversation):
         """Whether copies of the partition may be dropped at all: N owners on N machines have confirmed it."""
         return placed.is_settled and len(placed.owners) == self._desk.config.n
 
-    def _hints_astray(self) -> dict[int, list[HintKey]]:
-        """The hints whose target is no owner, by partition."""
-        hints, ring = self._desk.hints, self._desk.ring
-        astray: dict[int, list[HintKey]] = {}
-        for target in hints.targets():
-            for key in hints.keys_for(target):
-                if target not in ring.homes(key):
-                    astray.setdefault(ring.partition(key), []).append((target, key))
-        return astray
+    def _next_copies(self, placed: Placement) -> list[Copy]:
+        """Those behind the last ones; once there are no more, the first again."""
+        number = placed.partition
+        walk = self._walks.pop(number, None)
+        if walk is not None and walk.placed is placed:
+            copies = self._take(walk)
+            if copies or number in self._walks:
+                return copies
+        return self._take(_Walk(placed, self._copies(placed)))
 
-    def _copies(self, placed: Placement, astray: Iterable[HintKey]) -> Iterator[Copy]:
-        """What there is to drop: durable, and with nothing newer on its way to the disk."""
-        desk = self._desk
+    def _take(self, walk: _Walk) -> list[Copy]:
+        """The next ones, as many as are admitted, of what can be looked at in one turn; the walk goes on from there."""
+        most = self._desk.admitted(MAX_COPIES)
+        copies = []
+        for looked, copy in enumerate(walk.copies, start=1):
+            if copy is not None:
+                copies.append(copy)
+            if len(copies) == most or looked == _LOOKED_AT:
+                self._walks[walk.placed.partition] = walk
+                break
+        return copies
+
+    def _copies(self, placed: Placement) -> Iterator[Copy | None]:
+        """Each copy that this node is not to keep; None for one that is not settled, which has to wait."""
+        desk, number = self._desk, placed.partition
         if desk.own not in placed.owners:
-            for key in desk.replica.tree(placed.partition).sorted_keys():
-                state = desk.replica.durable(key)
-                if state and desk.replica.latest(key) == state:
-                    yield Copy(key, state)
-        for target, key in astray:
-            state = desk.hints.durable((target, key))
-            if state and desk.hints.latest((target, key)) == state:
-                yield Copy(key, state, target)
+            for key in desk.replica.tree(number).walk():
+                state = self._settled(desk.replica, key)
+                yield Copy(key, state) if state else None
+        for target in self._astray.get(number, ()):
+            for key in desk.hints.keys_in(target, number):
+                state = self._settled(desk.hints, (target, key))
+                yield Copy(key, state, target) if state else None
+
+    def _settled(self, overlay: Overlay[K], key: K) -> State:
+        """What is durable, and with nothing newer on its way to the disk.
+
+        A place of the disk that cannot be read must not keep all behind it here.
+        """
+        try:
+            return overlay.settled(key)
+        except Exception as error:
+            self._desk.mistaken(error)
+            return State.EMPTY
 
     def _is_empty(self) -> bool:
         desk = self._desk
@@ -278,3 +313,13 @@ class DroppingRound(Conversation):
             and not desk.writes_under_way()
             and not any(desk.own in placed.sources for placed in desk.standing.unsettled())
         )
+
+
+def astray(hints: Hints, ring: Ring) -> dict[int, list[NodeId]]:
+    """By partition, for whom hints of it are kept who is no owner, sorted."""
+    found: dict[int, list[NodeId]] = {}
+    for target in hints.targets():
+        for partition in hints.partitions(target):
+            if target not in ring.owners_of(partition):
+                found.setdefault(partition, []).append(target)
+    return found

@@ -12,6 +12,7 @@ zero and empty. The host is as in the event, empty where the member has none.
 """
 
 import struct
+from dataclasses import field
 from enum import IntEnum
 from functools import lru_cache
 from typing import Final, NamedTuple, Self
@@ -59,6 +60,8 @@ class Event:
     changes_digest: bytes = b""
     changes: int = 0
     owners: tuple[NodeId, ...] = ()
+    _encoded: bytes = field(default=b"", init=False, repr=False, compare=False)
+    """Its bytes, once somebody has asked: they are needed as long as the event is."""
 
     def normal(self) -> Self:
         """The same event without what does not count in its kind; raises MalformedEvent if something is missing."""
@@ -105,9 +108,14 @@ def confirmed(node: NodeId, partition: int, listed: OwnerList) -> Event:
     return Event(ChangeKind.CONFIRMED, Member(node, 0), partition, listed.changes_digest, listed.changes, listed.owners)
 
 
-@lru_cache(maxsize=4096)
 def encode_event(event: Event) -> bytes:
     """The canonical bytes of a normal event."""
+    if not event._encoded:
+        event._encoded = _encode(event)  # type: ignore[misc]  # it says the same before and after
+    return event._encoded
+
+
+def _encode(event: Event) -> bytes:
     member = event.member
     parts = [
         bytes((event.kind,)),

@@ -3,7 +3,7 @@
 A hint is dropped only once its target holds it durably, and only if nothing was merged into it meanwhile.
 """
 
-from collections import deque
+from collections.abc import Iterator
 
 from .conversation import Conversation, Patience
 from .desk import Desk
@@ -21,7 +21,7 @@ class Handoff(Conversation):
     def __init__(self, desk: Desk, target: NodeId) -> None:
         self._desk = desk
         self._target = target
-        self._keys = deque(key for key in desk.hints.keys_for(target) if self._is_concerned(key))
+        self._keys = self._walk()
         self._sent: dict[int, tuple[bytes, State]] = {}
         self._patience = Patience(desk.now, desk.config.request_timeout)
 
@@ -50,15 +50,20 @@ class Handoff(Conversation):
         else:
             self._desk.wake(self, self._patience.ends)
 
-    def _is_concerned(self, key: bytes) -> bool:
-        """Whether the target is to have the key; what others are to have instead is handed over by the drop rule."""
-        placed = self._desk.placement(key)
-        return self._target in placed.owners or self._target in placed.sources
+    def _walk(self) -> Iterator[bytes]:
+        """The keys of the hints, partition by partition: there may be more than can be looked at at once.
+
+        What others are to have instead of the target is handed over by the drop rule.
+        """
+        hints, standing = self._desk.hints, self._desk.standing
+        for partition in hints.partitions(self._target):
+            placed = standing.placement(partition)
+            if self._target in placed.owners or self._target in placed.sources:
+                yield from hints.keys_in(self._target, partition)
 
     def _send_more(self) -> None:
         """Keep some hints in flight until all have been sent."""
-        while self._keys and len(self._sent) < self._desk.admitted(MAX_IN_FLIGHT):
-            key = self._keys.popleft()
+        while len(self._sent) < self._desk.admitted(MAX_IN_FLIGHT) and (key := next(self._keys, None)) is not None:
             try:
                 state = self._desk.hints.durable((self._target, key))
             except Exception as error:  # A place of the disk that cannot be read must not keep all behind it here.

@@ -6,6 +6,7 @@ that a crash could take back would have others drop copies on the word of nobody
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from typing import Final
 
 from .conversation import Conversation
 from .desk import Desk
@@ -15,6 +16,8 @@ from .facts import drop_event, put_event
 from .gossip import Gossiping
 from .messages import Caller, Code, Gossip, NodeId, Refusal
 from .view import View, in_order
+
+_NOT_RECALLED: Final = Refusal(Code.FAILED_PRECONDITION, "This node does not recall that view; tell all of yours.")
 
 Learnt = Callable[[bool], None]
 """Called with whether the events are durable here."""
@@ -107,14 +110,26 @@ class Membership(Conversation):
 
         def learnt(durable: bool) -> None:
             if durable:
-                desk.answer(caller, request, Gossip(desk.standing.view.lacks(gossip.events)))
+                desk.answer(caller, request, self._lacking(gossip))
             else:
                 desk.answer(caller, request, Refusal(Code.INTERNAL, "the disk refused the write"))
 
         try:
-            self.learn_from(gossip.events, learnt)
+            if gossip.since and gossip.since not in desk.standing.lineage:
+                desk.answer(caller, request, _NOT_RECALLED)
+            else:
+                self.learn_from(gossip.events, learnt)
         except MalformedEvent as error:
             desk.answer(caller, request, Refusal(Code.INVALID_ARGUMENT, str(error)))
+
+    def _lacking(self, gossip: Gossip) -> Gossip | Refusal:
+        """What is known here and not to who has told that."""
+        standing = self._desk.standing
+        if not gossip.since:
+            return Gossip(standing.view.lacks(gossip.events))
+        if gossip.since not in standing.lineage:
+            return _NOT_RECALLED
+        return Gossip(standing.lineage.since(gossip.since, gossip.events))
 
     def _end(self, node: NodeId, said: tuple[bytes, bytes]) -> None:
         self._said[node] = said
@@ -133,8 +148,10 @@ class Membership(Conversation):
         before = self._desk.standing.view
         view = before.union(event for news in batch for event in news.events)
         writes: list[DiskWrite] = [write for news in batch for write in news.writes]
-        writes += map(put_event, in_order(view.events - before.events))
-        writes += map(drop_event, in_order(before.events - view.events))
+        if view is not before:
+            growth = view.growth(before)
+            writes += map(put_event, in_order(growth.added))
+            writes += map(drop_event, in_order(growth.dropped))
         if writes:
             self._under_way = (view, batch)
             self._desk.persist_facts(tuple(writes), self)

@@ -60,6 +60,8 @@ class Tree:
         entries = self._buckets.get(index)
         if entries is not None and entries.pop(key, None) is not None:
             self._changed.add(index)
+            if not entries:
+                del self._buckets[index]
 
     def leaf_of(self, key: bytes) -> bytes | None:
         """The leaf of `key`, or None."""
@@ -97,12 +99,20 @@ class Tree:
         """(key, leaf) of every key, by key."""
         return sorted(item for entries in self._buckets.values() for item in entries.items())
 
+    def walk(self) -> Iterator[bytes]:
+        """Every key, bucket by bucket, by key in each; one that comes or goes meanwhile is given once or not at all.
+
+        Nothing is sorted but what comes next: who takes some keys now and some later pays for these alone.
+        """
+        for index in sorted(self._buckets):
+            yield from sorted(self._buckets.get(index, ()))
+
     def sorted_keys(self) -> list[bytes]:
         """All keys, sorted."""
         return sorted(key for entries in self._buckets.values() for key in entries)
 
     def __bool__(self) -> bool:
-        return any(self._buckets.values())
+        return bool(self._buckets)
 
     def __len__(self) -> int:
         return sum(map(len, self._buckets.values()))
@@ -116,7 +126,7 @@ class Tree:
             parent, child = divmod(index, _FANOUT)
             if parent not in self._level2:
                 self._level2[parent] = [ZERO] * _FANOUT
-            leaves = self._buckets[index]
+            leaves = self._buckets.get(index, {})
             joined = b"".join([leaves[key] for key in sorted(leaves)])
             self._level2[parent][child] = hashlib.sha256(joined).digest() if joined else ZERO
             parents.add(parent)

@@ -51,6 +51,9 @@ class Code(IntEnum):
     UNAVAILABLE = 14
 
 
+KNOWS_SINCE: Final = 3
+"""The protocol, as in Hello, from which on a node knows `Gossip.since`."""
+
 MISTAKE: Final = "This node has made a mistake, which its log describes; whether the call took effect is unknown."
 """What is said with INTERNAL."""
 
@@ -212,9 +215,13 @@ class LeavesQuery:
 
 @value
 class Gossip:
-    """Membership events. As a question all that the asker knows; as an answer what the asker lacks."""
+    """Membership events. As a question all that the asker knows; as an answer what the asker lacks.
+
+    A question with `since`, the digest of a view that both have had, holds what the asker knows besides that.
+    """
 
     events: tuple[Event, ...]
+    since: bytes = b""
 
 
 @value

@@ -1,7 +1,7 @@
 """The node: hands each message to its conversation, and gives back the effects."""
 
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any, Final
 
 from .antientropy import AntiEntropyRound
@@ -87,7 +87,9 @@ class Node:
     ) -> None:
         known = read_facts(facts)
         standing = Standing(config, View.of_members(config.members).union(known.events), known.released)
-        self._desk = Desk(config, standing, OwnReplica(replica, standing.ring), Hints(hints), incarnation)
+        self._desk = Desk(
+            config, standing, OwnReplica(replica, standing.ring), Hints(hints, standing.ring), incarnation
+        )
         self._desk.effects += [Damage("a membership event", reason) for reason in known.lost]
         self._membership = Membership(self._desk)
         self._clients = Clients(self._desk, Mint(actor))
@@ -193,8 +195,12 @@ class Node:
         """One snapshot of a partition; ValueError if there is no such partition."""
         return self._desk.replica.scan(self._known(partition))
 
+    def hints(self) -> Iterator[HintEntry]:
+        """Every durable hint, read as it is taken: there may be many. What comes or goes meanwhile may be left out."""
+        return self._desk.hints.entries()
+
     def list_hints(self) -> tuple[HintEntry, ...]:
-        """Every durable hint, by target and key."""
+        """Every durable hint, by target and key, as of now."""
         return self._desk.hints.list()
 
     def _on_get(self, call: CallId, request: ClientGet) -> None:
@@ -265,6 +271,7 @@ class Node:
         if sender in self._desk.peers:
             self._desk.peers.heard_from(sender)
             self._desk.peers[sender].incarnation = news.hello.incarnation
+            self._desk.peers[sender].protocol = news.hello.protocol
 
     def _on_unsent(self, sender: NodeId, news: Unsent) -> None:
         if sender in self._desk.peers:

@@ -49,6 +49,13 @@ class Overlay(Generic[K]):
         flight = self._flights.get(key)
         return flight.steps[-1][1] if flight else self._row(key)
 
+    def settled(self, key: K) -> State:
+        """The durable state, unless another one is on its way to the disk."""
+        flight = self._flights.get(key)
+        if flight is None:
+            return self._row(key)
+        return flight.durable if flight.steps[-1][1] == flight.durable else State.EMPTY
+
     def lose(self, key: K, error: Exception) -> State:
         """The row is there, and what it holds is not; gives what is left of it."""
         if key not in self._told and len(self._told) < _MOST_TOLD:

@@ -17,6 +17,8 @@ class Peer:
     """Has answered since it was last suspected."""
     incarnation: str | None = None
     """As its last Hello or Pong said."""
+    protocol: int = 1
+    """As its last Hello said."""
     reachable: tuple[NodeId, ...] = ()
     """Who had answered IT in time, by its last Pong."""
     late: bool = False

@@ -125,7 +125,7 @@ class ReapingRound(Conversation):
         if changed or not self.is_in_touch():
             self._under = desk.standing.view.changes_digest
             desk.rest.disturb(desk.now)
-        for key in desk.rest.rested(desk.now):
+        for key in desk.rest.rested(desk.now, _LOOKED_AT):
             self._note(key)
         if desk.rest.is_enough(desk.now) and desk.replica.is_read:
             for key in islice(self._found, _LOOKED_AT):
@@ -146,7 +146,7 @@ class ReapingRound(Conversation):
     def _find(self) -> Iterator[bytes]:
         """The keys that were there at the start."""
         for partition in self._desk.replica.partitions():
-            yield from self._desk.replica.tree(partition).sorted_keys()
+            yield from self._desk.replica.tree(partition).walk()
 
     def _note(self, key: bytes) -> None:
         if is_spare(self._desk.replica.durable(key)):

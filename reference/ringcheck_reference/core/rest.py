@@ -5,7 +5,8 @@ with everybody. Both are counted from the start of the node at the earliest, sin
 and only while it runs: the time in which it was paused, or its clock jumped, does not count.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
+from itertools import islice, takewhile
 from typing import Final
 
 from .versions import Context, State
@@ -69,17 +70,17 @@ class Rest:
         moment = self._disturbed.get(key)
         return self.is_enough(now) and (moment is None or self._lived(now) - moment >= self.needed)
 
-    def rested(self, now: float) -> Iterator[bytes]:
-        """The keys that have been at rest for long enough since they were last asked for, once each."""
+    def rested(self, now: float, most: int | None = None) -> list[bytes]:
+        """The keys that have been at rest for long enough, once each: so many of them now, and the others later."""
         while self._parting and next(iter(self._parting.values()))[0] <= now:
             del self._parting[next(iter(self._parting))]
         before = self._lived(now) - self.needed
-        while self._disturbed:
-            key = next(iter(self._disturbed))
-            if self._disturbed[key] > before:
-                return
+        # All at once: to find the first of a dict takes the longer, the more has been taken from its front.
+        due = takewhile(lambda each: each[1] <= before, self._disturbed.items())
+        keys = [key for key, _ in islice(due, most)]
+        for key in keys:
             del self._disturbed[key]
-            yield key
+        return keys
 
     def part(self, key: bytes, leaves: Iterable[bytes | None], until: float) -> None:
         """Until then one owner may hold the one leaf and another the other, and nobody is to mend that."""

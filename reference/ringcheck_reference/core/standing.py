@@ -3,6 +3,7 @@
 from collections.abc import Iterable
 
 from .config import CoreConfig, NodeId
+from .lineage import Lineage
 from .placement import Placement, placement
 from .ring import Ring, ring_of
 from .view import View
@@ -19,6 +20,14 @@ class Standing:
         self._changes_of: dict[bytes, bytes] = {}
         self.differing: dict[NodeId, bytes] = {}
         """The last view digest of every node whose view is another one, as far as is known; empty = never heard of."""
+        self.lineage = Lineage(view)
+        self._common: dict[NodeId, bytes] = {}
+        """The last view of every node that this node has had, too, as far as is known."""
+        self._placements: dict[int, Placement] = {}
+        self._counting: dict[int, bool] = {}
+        self._open: set[int] | None = None
+        """The partitions that are not settled; None = nobody has asked yet."""
+        self._unsettled: list[Placement] | None = None
         self._take(view)
 
     view: View
@@ -29,9 +38,6 @@ class Standing:
         self.view = view
         self.ring = ring_of(view.members, config.n, config.partition_count)
         self._changes_of[view.digest] = view.changes_digest
-        self._placements: dict[int, Placement] = {}
-        self._counting: dict[int, bool] = {}
-        self._unsettled: list[Placement] | None = None
         self.is_removed = self.own in view.removed
         self.is_member = self.own in view.member_ids
         self.has_left = self.own in view.left
@@ -39,9 +45,16 @@ class Standing:
 
     def adopt(self, view: View) -> None:
         """This view is durable. Who agreed with the one before is known to have that one."""
-        before = self.view.digest
+        before, growth = self.view, view.growth(self.view)
+        agreeing = [node for node in self.peers() if node not in self.differing]
         self._take(view)
-        self.differing = {node: self.differing.get(node, before) for node in self.peers()}
+        self.lineage.go_on(view, growth)
+        self._common.update(dict.fromkeys(agreeing, before.digest))
+        self.differing = {node: self.differing.get(node, before.digest) for node in self.peers()}
+        if view.changes_digest == before.changes_digest:
+            self._review(growth.partitions)
+        else:
+            self._forget_placements()
 
     def peers(self) -> tuple[NodeId, ...]:
         """Whom to keep in touch with, sorted: members, who is leaving, and seeds; a removed node, with nobody.
@@ -62,10 +75,26 @@ class Standing:
 
     def hear(self, node: NodeId, view_digest: bytes) -> None:
         """`node` has this view."""
+        if view_digest in self.lineage:
+            self._common[node] = view_digest
+        elif node not in self.differing:
+            self._common[node] = self.view.digest
         if view_digest == self.view.digest:
             self.differing.pop(node, None)
         else:
             self.differing[node] = view_digest
+
+    def common(self, node: NodeId) -> bytes:
+        """The digest of a view that this node and `node` have had, as far as is known; empty = of none."""
+        agrees = node not in self.differing
+        digest = self._common.get(node, self.view.digest if agrees else b"")
+        if agrees and digest:
+            return self.view.digest
+        return digest if digest in self.lineage else b""
+
+    def doubt_common(self, node: NodeId) -> None:
+        """`node` does not recall that view."""
+        self._common[node] = b""
 
     def agrees(self, node: NodeId) -> bool:
         """Whether `node` is known to have the same joins, leaves and removals."""
@@ -89,12 +118,32 @@ class Standing:
     def unsettled(self) -> list[Placement]:
         """The partitions of which somebody is still to confirm something, or that this node is to take over."""
         if self._unsettled is None:
-            self._unsettled = [
-                placed
-                for placed in map(self.placement, range(self._config.partition_count))
-                if not placed.is_settled or placed.to_agree or self.takes(placed.partition)
-            ]
+            if self._open is None:
+                self._open = set(filter(self._is_open, range(self._config.partition_count)))
+            self._unsettled = [self.placement(partition) for partition in sorted(self._open)]
         return self._unsettled
+
+    def _is_open(self, partition: int) -> bool:
+        placed = self.placement(partition)
+        return not placed.is_settled or bool(placed.to_agree) or self.takes(partition)
+
+    def _forget_placements(self) -> None:
+        """They are other ones now, all of them."""
+        self._placements.clear()
+        self._counting.clear()
+        self._open = self._unsettled = None
+
+    def _review(self, partitions: Iterable[int]) -> None:
+        """What is known of the owners of these has changed, and of no others."""
+        for partition in partitions:
+            self._placements.pop(partition, None)
+            self._counting.pop(partition, None)
+            if self._open is not None:
+                if self._is_open(partition):
+                    self._open.add(partition)
+                else:
+                    self._open.discard(partition)
+        self._unsettled = None
 
     def counts(self, partition: int) -> bool:
         """Whether this node is a home of the partition whose copies and replies count as such."""
@@ -127,5 +176,4 @@ class Standing:
             self._released.add(partition)
         else:
             self._released.discard(partition)
-        self._counting.pop(partition, None)
-        self._unsettled = None
+        self._review((partition,))

@@ -14,100 +14,69 @@ is waited for.
 """
 
 from collections import deque
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
+from typing import NamedTuple, Self
 
-from .antientropy import Exchange
 from .conversation import Conversation, Patience
+from .copying import Copying, Relieving
 from .desk import Desk
-from .encoding import encode_state
 from .events import Event, confirmed
 from .facts import drop_released, put_released
 from .membership import Membership
-from .messages import AnswerBody, Caller, Code, Leaf, NodeId, Refusal, Release, Released, RequestBody, RootsQuery
+from .messages import AnswerBody, Caller, Code, Leaf, NodeId, Refusal, Release, Released
+from .placement import Placement
 from .retrying import Retrying
-from .versions import State
 
-MAX_PARTITIONS = 4
-"""So many partitions are taken over at a time."""
+MAX_TRANSFERS = 4
+"""So many are under way at a time."""
+_ENOUGH_PARTITIONS = 64
+_MOST_TOGETHER = 16
+"""Where there are more partitions than enough, each holds little, and so many times as many are taken over together,
+up to this."""
 _GATHERING_S = 0.1
-"""So long, at most, waits a confirmation for others, while partitions are being taken over."""
+_GATHERING_S_A_PARTITION = 1 / 8192
+"""So long, at most, waits a confirmation for others, while partitions are being taken over. Each view has to be told,
+kept, and hashed whole by every node, so there are fewer where there are many partitions."""
 _LOOKS_A_SECOND = 20
 """How often is looked whether the others know of the change."""
 
 
-class Copying(Exchange):
-    """Fetches from `peer` what this node lacks of one partition; `done` is called with whether it has all of it."""
-
-    def __init__(self, desk: Desk, peer: NodeId, partition: int, done: Callable[[bool], None]) -> None:
-        super().__init__(desk, peer, (partition,))
-        self._done = done
-
-    def on_persisted(self, token: int, *, durable: bool) -> None:
-        """What is not durable is not here."""
-        size = self._merges.pop(token)
-        if durable:
-            self._desk.counters.transfers.add(size)
-            self._proceed()
-        else:
-            self.close()
-
-    def close(self) -> None:
-        """Tell once."""
-        if not self.closed:
-            super().close()
-            self._done(self.succeeded)
-
-    def _worth_reading(self, _ours: Iterable[bytes], theirs: Iterable[bytes]) -> list[bytes]:
-        """Only what they hold."""
-        return sorted(theirs)
-
-    def _is_parting(self, _key: bytes, _ours: bytes | None, _theirs: bytes | None) -> bool:
-        """What is being reaped is taken, too: this node may have been asked about it as another kind of owner."""
-        return False
-
-    def _reconcile(self, key: bytes, theirs: State) -> None:
-        """Theirs is merged here. Where they lack something it is not theirs to hold any more, or anti-entropy's."""
-        ours = self._desk.replica.latest(key)
-        if theirs and (ours.merge(theirs) != ours or self._desk.replica.durable(key) != ours):
-            size = len(key) + len(encode_state(theirs))
-            self._merges[self._desk.store_replica(key, theirs, self)] = size
+def together(partition_count: int) -> int:
+    """How many partitions of so many are taken over together, by one transfer."""
+    return min(max(1, partition_count // _ENOUGH_PARTITIONS), _MOST_TOGETHER)
 
 
-class Relieving(Copying):
-    """Has `peer` release the partition, and fetches what it holds then."""
+class Ways(NamedTuple):
+    """From whom a partition is taken over. Those of which it is the same can be taken over together."""
 
-    def start(self) -> None:
-        """Ask for it."""
-        self._desk.wake(self, self._patience.ends)
-        self._ask(Release(self._partitions[0], self._desk.standing.view.changes_digest, without_leaves=True))
+    sources: tuple[NodeId, ...]
+    parting: tuple[NodeId, ...]
+    """Those of them that are to release it."""
 
-    def _understand(self, query: RequestBody, body: AnswerBody) -> bool:
-        """From the mark on nothing comes to it that an owner would have to have; so what is there now is compared.
-
-        Who tells its leaves besides does not know that they are not wanted.
-        """
-        if not isinstance(query, Release):
-            return super()._understand(query, body)
-        if not isinstance(body, Released) or body.partition != query.partition:
-            return False
-        self._ask(RootsQuery(self._partitions))
-        return True
+    @classmethod
+    def of(cls, placed: Placement) -> Self:
+        """Those of one partition."""
+        return cls(placed.sources, tuple([node for node in placed.sources if node not in placed.owners]))
 
 
 class Transfer(Conversation):
-    """One attempt to take one partition over; `done` is called with whether all of it is here, and can be confirmed."""
+    """One attempt to take some partitions over, all of them in the same ways.
 
-    def __init__(self, desk: Desk, partition: int, done: Callable[["Transfer", bool], None]) -> None:
-        self.partition = partition
+    `done` is called with whether all of them are here, and can be confirmed.
+    """
+
+    def __init__(self, desk: Desk, partitions: Sequence[int], done: Callable[["Transfer", bool], None]) -> None:
+        self.partitions = tuple(partitions)
         self._desk = desk
         self._done = done
-        self._placement = desk.standing.placement(partition)
+        self._placements = tuple(map(desk.standing.placement, partitions))
+        self._ways = Ways.of(self._placements[0])
         self._under = desk.standing.view.changes_digest
         self._patience = Patience(desk.now, desk.config.request_timeout)
 
     def start(self) -> None:
         """Copy from everybody."""
-        self._run(Copying, [node for node in self._placement.sources if node != self._desk.own], self._await_others)
+        self._run(Copying, [node for node in self._ways.sources if node != self._desk.own], self._await_others)
 
     @property
     def is_current(self) -> bool:
@@ -118,11 +87,11 @@ class Transfer(Conversation):
         standing = self._desk.standing
         if standing.view.changes_digest != self._under:
             return False
-        return standing.placement(self.partition).sources == self._placement.sources
+        return all(standing.placement(each).sources == self._ways.sources for each in self.partitions)
 
-    def confirmation(self) -> Event:
+    def confirmations(self) -> list[Event]:
         """What there is to publish once all of it is here."""
-        return confirmed(self._desk.own, self.partition, self._placement.listed)
+        return [confirmed(self._desk.own, placed.partition, placed.listed) for placed in self._placements]
 
     def on_mistake(self) -> None:
         """It is tried again like any that has failed."""
@@ -144,15 +113,15 @@ class Transfer(Conversation):
             if not succeeded:
                 self._end(whole=False)
             elif waiting:
-                self._desk.begin(step(self._desk, waiting.popleft(), self.partition, go_on))
+                self._desk.begin(step(self._desk, waiting.popleft(), self.partitions, go_on))
             else:
                 then()
 
         go_on()
 
     def _in_turn(self, peers: Sequence[NodeId]) -> list[NodeId]:
-        """Who is within reach first; beyond that another one for each partition, so that all have as much to tell."""
-        first = self.partition % len(peers) if peers else 0
+        """Who is within reach first; beyond that now one and now another, so that all have as much to tell."""
+        first = sum(self.partitions) % len(peers) if peers else 0
         return sorted([*peers[first:], *peers[:first]], key=lambda node: not self._is_heard(node))
 
     def _is_heard(self, node: NodeId) -> bool:
@@ -167,8 +136,7 @@ class Transfer(Conversation):
         if not self.is_current or self._patience.is_over(desk.now):
             self._end(whole=False)
         elif all(desk.standing.agrees(node) for node, peer in desk.peers.items() if peer.trusted):
-            owners = self._placement.owners
-            self._run(Relieving, [node for node in self._placement.sources if node not in owners], self._finish)
+            self._run(Relieving, self._ways.parting, self._finish)
         else:
             desk.wake(self, desk.now + 1 / _LOOKS_A_SECOND)
 
@@ -193,6 +161,7 @@ class Confirming(Conversation):
         self._membership = membership
         self._done = done
         self._ready: list[Transfer] = []
+        self._gathering_s = max(_GATHERING_S, desk.config.partition_count * _GATHERING_S_A_PARTITION)
 
     def add(self, transfer: Transfer, *, alone: bool) -> None:
         """This one is ready. Unless it is `alone`, others may soon be."""
@@ -200,7 +169,7 @@ class Confirming(Conversation):
         if alone:
             self.on_time()
         elif len(self._ready) == 1:
-            self._desk.wake(self, self._desk.now + _GATHERING_S)
+            self._desk.wake(self, self._desk.now + self._gathering_s)
 
     def on_time(self) -> None:
         """Make it known, unless the members have changed meanwhile."""
@@ -209,17 +178,18 @@ class Confirming(Conversation):
             self._publish(ready)
         except Exception:
             self._ready[:0] = ready
-            self._desk.wake(self, self._desk.now + _GATHERING_S)
+            self._desk.wake(self, self._desk.now + self._gathering_s)
             raise
 
     def _publish(self, ready: Sequence[Transfer]) -> None:
         current = [transfer for transfer in ready if transfer.is_current]
         for transfer in ready:
             if not transfer.is_current:
-                self._done(transfer.partition, False)
+                for number in transfer.partitions:
+                    self._done(number, False)
         if not current:
             return
-        numbers = [transfer.partition for transfer in current]
+        numbers = [number for transfer in current for number in transfer.partitions]
 
         def learnt(durable: bool) -> None:
             for number in numbers:
@@ -228,7 +198,7 @@ class Confirming(Conversation):
                 self._done(number, durable)
 
         self._membership.learn(
-            [transfer.confirmation() for transfer in current],
+            [event for transfer in current for event in transfer.confirmations()],
             learnt,
             # The mark of an earlier release goes with the same stroke: from then on this node's word counts again.
             writes=tuple(map(drop_released, numbers)),
@@ -290,7 +260,7 @@ class Releasing(Conversation):
 
 
 class TransferRound(Conversation):
-    """Starts a Transfer for every partition that this node has to take over, some at a time, again and again.
+    """Starts Transfers of all partitions that this node has to take over, some at a time, again and again.
 
     It also agrees to what others have confirmed, so that what is older can be forgotten.
     """
@@ -301,11 +271,12 @@ class TransferRound(Conversation):
         self._desk = desk
         self._membership = membership
         self._confirming = Confirming(desk, membership, self._published)
-        self._running: set[int] = set()
-        self._unpublished: set[int] = set()
-        """What is here, and not confirmed yet."""
-        self._failed: set[int] = set()
-        """What is left to the next attempt."""
+        self._running = 0
+        self._busy: set[int] = set()
+        """What is being taken over, or is here and not confirmed yet."""
+        self._to_do: deque[tuple[Sequence[int], Ways]] = deque()
+        """What this attempt has not come to yet; what stands together can be taken over together."""
+        self._together = together(desk.config.partition_count)
         self._retrying = Retrying(desk, self._try_again)
         self._is_going_on = False
 
@@ -324,7 +295,19 @@ class TransferRound(Conversation):
             self._agree()
 
     def _try_again(self) -> None:
-        self._failed.clear()
+        standing = self._desk.standing
+        alike: dict[Ways, list[int]] = {}
+        for placed in standing.unsettled():
+            if placed.partition not in self._busy and standing.takes(placed.partition):
+                alike.setdefault(Ways.of(placed), []).append(placed.partition)
+        size = self._together
+        self._to_do = deque(
+            sorted(
+                (some[start : start + size], ways)
+                for ways, some in alike.items()
+                for start in range(0, len(some), size)
+            )
+        )
         self._go_on()
 
     def _go_on(self) -> None:
@@ -334,23 +317,27 @@ class TransferRound(Conversation):
             return
         self._is_going_on = True
         try:
-            for placed in standing.unsettled():
-                number = placed.partition
-                busy = number in self._running or number in self._unpublished or number in self._failed
-                if len(self._running) < MAX_PARTITIONS and not busy and standing.takes(number):
-                    self._running.add(number)
-                    self._desk.begin(Transfer(self._desk, number, self._ended))
+            while self._to_do and self._running < MAX_TRANSFERS:
+                some, ways = self._to_do.popleft()
+                if numbers := [each for each in some if each not in self._busy and self._goes(each, ways)]:
+                    self._busy.update(numbers)
+                    self._running += 1
+                    self._desk.begin(Transfer(self._desk, numbers, self._ended))
         finally:
             self._is_going_on = False
 
+    def _goes(self, partition: int, ways: Ways) -> bool:
+        """Whether it is to be taken over in these ways, still."""
+        standing = self._desk.standing
+        return standing.takes(partition) and Ways.of(standing.placement(partition)) == ways
+
     def _ended(self, transfer: Transfer, whole: bool) -> None:
         """The next one can begin; what has failed would fail again. One that has nobody to ask ends as it starts."""
-        self._running.discard(transfer.partition)
+        self._running -= 1
         if whole:
-            self._unpublished.add(transfer.partition)
             self._retrying.renew()
         else:
-            self._failed.add(transfer.partition)
+            self._busy.difference_update(transfer.partitions)
             self._retrying.failed()
         self._go_on()
         if whole:
@@ -358,7 +345,7 @@ class TransferRound(Conversation):
 
     def _published(self, partition: int, is_known: bool) -> None:
         """What is not has to be taken over again, and no view may come that would begin it."""
-        self._unpublished.discard(partition)
+        self._busy.discard(partition)
         if not is_known:
             self._retrying.failed()
 

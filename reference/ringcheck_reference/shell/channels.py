@@ -34,6 +34,9 @@ def _message_lengths(max_message_bytes: int) -> Options:
     return (("grpc.max_receive_message_length", carried), ("grpc.max_send_message_length", carried))
 
 
+_PENDING: Final = 100_000
+
+
 def dialling(max_message_bytes: int) -> Options:
     """Options of a channel to a peer."""
     return (
@@ -58,6 +61,10 @@ def listening(max_message_bytes: int) -> Options:
         ("grpc.http2.min_ping_interval_without_data_ms", 1000),
         ("grpc.keepalive_permit_without_calls", 1),
         ("grpc.http2.max_ping_strikes", 0),
+        # Calls that wait to be looked at. gRPC refuses some from 1000 on, with a bare CANCELLED; the node refuses what
+        # is too much itself, and says why.
+        ("grpc.server.max_pending_requests", _PENDING),
+        ("grpc.server.max_pending_requests_hard_limit", _PENDING),
         *_WITHOUT_PROBES,
         *_message_lengths(max_message_bytes),
     )

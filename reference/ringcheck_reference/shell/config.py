@@ -15,8 +15,11 @@ _DEFAULT_DETECTION_DEADLINE_MS: Final = 1000
 _DEFAULT_CONVERGENCE_DEADLINE_MS: Final = 10_000
 # Room in a message for what is neither key nor value: contexts, identities, framing.
 _OVERHEAD_BYTES: Final = 64 << 10
-MOST_PARTITIONS: Final = 1 << 16
-"""Choosing the owners of so many takes seconds, and any number of members fits into far fewer."""
+_CONVERGENCE_MS_A_PARTITION: Final = 10
+"""When members change most partitions may have to be taken over, and each takes a few messages and a commit or two."""
+MOST_PARTITIONS: Final = 1 << 14
+"""Choosing the owners of so many takes half a second, in which a node answers nobody; of four times as many, longer
+than a request may take. Any number of members fits into far fewer."""
 MOST_MESSAGE_BYTES: Final = 2**31 - 1
 """gRPC counts the bytes of a message with a signed number of 32 bits."""
 
@@ -113,7 +116,8 @@ def deadlines(message: config_pb2.NodeConfig) -> Deadlines:
     """What a NodeConfig asks for, with defaults."""
     return Deadlines(
         message.detection_deadline_ms or _DEFAULT_DETECTION_DEADLINE_MS,
-        message.convergence_deadline_ms or _DEFAULT_CONVERGENCE_DEADLINE_MS,
+        message.convergence_deadline_ms
+        or max(_DEFAULT_CONVERGENCE_DEADLINE_MS, message.partition_count * _CONVERGENCE_MS_A_PARTITION),
     )
 
 
@@ -154,7 +158,8 @@ def _quorums(message: config_pb2.NodeConfig, hosts: int) -> None:
     _expect(message.partition_count >= 1, "partition_count is 0; the ring needs at least 1 partition.")
     _expect(
         message.partition_count <= MOST_PARTITIONS,
-        f"partition_count is {message.partition_count}; this node can do with at most {MOST_PARTITIONS}.",
+        f"partition_count is {message.partition_count}; this node can do with at most {MOST_PARTITIONS}, since it "
+        "answers nobody while it chooses their owners, at each change of members; lower partition_count.",
     )
 
 

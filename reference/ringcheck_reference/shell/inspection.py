@@ -98,11 +98,10 @@ class InspectService(inspect_pb2_grpc.InspectServicer):
         context: grpc.aio.ServicerContext[inspect_pb2.ListHintsRequest, inspect_pb2.ListHintsResponse],
     ) -> AsyncIterator[inspect_pb2.ListHintsResponse]:
         """See inspect.proto."""
-        hints = (
-            inspect_pb2.Hint(target=hint.target, entry=_to_wire(hint.entry)) for hint in self._runner.core.list_hints()
-        )
+        hints = (inspect_pb2.Hint(target=hint.target, entry=_to_wire(hint.entry)) for hint in self._runner.core.hints())
         for piece in _pieces(hints):
             yield inspect_pb2.ListHintsResponse(hints=piece)
+            await asyncio.sleep(0)  # others have their turn, however quick the caller is
 
     async def _until_recovered(self) -> None:
         """Whoever asks for trees and scans soon after a start waits for them, and holds nobody else up."""

@@ -14,7 +14,7 @@ from google.protobuf.message import Message
 from dynamo_node.v1 import peer_pb2
 from ringcheck_reference.shell.pace import Pace
 
-PROTOCOL: Final = 2
+PROTOCOL: Final = 3
 """What this node says in its Hello."""
 _KNOWS_SEVERAL: Final = 2
 _LONGEST_QUEUE: Final = 4096

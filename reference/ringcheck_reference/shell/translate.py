@@ -201,11 +201,11 @@ def _event_from_wire(message: membership_pb2.MembershipEvent) -> Event:
 
 
 def _gossip_to_wire(body: Gossip) -> peer_pb2.Gossip:
-    return peer_pb2.Gossip(events=map(_event_to_wire, body.events))
+    return peer_pb2.Gossip(events=map(_event_to_wire, body.events), since=body.since)
 
 
 def _gossip_from_wire(message: peer_pb2.Gossip) -> Gossip:
-    return Gossip(tuple(map(_event_from_wire, message.events)))
+    return Gossip(tuple(map(_event_from_wire, message.events)), message.since)
 
 
 def _refusal_from_wire(message: peer_pb2.Refusal) -> Refusal:

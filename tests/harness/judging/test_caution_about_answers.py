@@ -12,6 +12,7 @@ from ringcheck_chaos.faults import (
     Fault,
     Isolate,
     LinkFault,
+    Pause,
     Split,
 )
 
@@ -40,6 +41,39 @@ def test_answer_is_not_owed_over_a_cut_way_to_the_client() -> None:
     tale.tick(2.0)
     tale.get(end="DEADLINE_EXCEEDED")
     assert finding(judge(tale.history()), "AVL-02") == SILENT
+
+
+def test_answer_is_not_owed_by_a_node_that_is_paused_nor_with_it() -> None:
+    """Neither by the paused node itself, nor by two others where all three copies are wanted."""
+    for node, w in (("n3", 1), ("n1", 3)):
+        tale = Handmade()
+        tale.fault(1, Pause("n3"))
+        tale.tick(2.0)
+        tale.put("a", node=node, w=w, end="UNAVAILABLE")
+        tale.get(node=node, r=w, end="DEADLINE_EXCEEDED")
+        judgement = judge(tale.history())
+        assert not finding(judgement, "AVL-01").breaches
+        assert not finding(judgement, "AVL-02").breaches
+
+
+def test_answer_is_owed_by_those_who_are_not_paused_and_denied_where_they_are_too_few() -> None:
+    """A paused node is as good as none: two of three are enough for two copies, and not for three."""
+    for w, end, requirement in ((2, "UNAVAILABLE", "AVL-01"), (3, "OK", "AVL-03")):
+        tale = Handmade()
+        tale.fault(1, Pause("n3"))
+        tale.tick(2.0)
+        tale.put("a", w=w, end=end)
+        assert finding(judge(tale.history()), requirement).breaches
+
+
+def test_answer_is_not_owed_until_those_who_go_on_are_detected() -> None:
+    """A Put that fails just after a pause breaks nothing."""
+    tale = Handmade()
+    tale.fault(1, Pause("n3"))
+    tale.tick(2.0)
+    tale.heal(1)
+    tale.put("a", w=3, end="UNAVAILABLE")
+    assert finding(judge(tale.history()), "AVL-01") == SILENT
 
 
 def test_answer_is_not_owed_by_members_of_too_few_hosts() -> None:

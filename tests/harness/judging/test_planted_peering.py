@@ -19,6 +19,8 @@ Plant: TypeAlias = Callable[[bool], Handmade]
 
 PLANTS: list[Plant] = []
 PEERS = ("describe", "inspect", "kv", "peer", "ring")
+MOVERS = (*PEERS, "membership")
+NOBODY_MOVED = "no member came or went there: the target does not declare membership"
 
 
 def plant(tell: Plant) -> Plant:
@@ -191,14 +193,14 @@ def test_lost_messages_are_not_repeated_ones() -> None:
     assert "PEER-02" not in judge(tale.history()).findings
 
 
-def mixed(tale: Handmade, *, peers: tuple[str, ...] = ("n1", "n2", "n3")) -> History:
-    """The history on a mixed cluster; only `peers` declare peer."""
+def mixed(tale: Handmade, *, peers: tuple[str, ...] = ("n1", "n2", "n3"), profiles: tuple[str, ...] = PEERS) -> History:
+    """The history on a mixed cluster; only `peers` declare peer, and the rest of `profiles`."""
     history = tale.history()
     nodes = {
         name: msgspec.structs.replace(
             each,
             implementation="other" if name == "n2" else each.implementation,
-            profiles=PEERS if name in peers else ("describe", "kv"),
+            profiles=profiles if name in peers else ("describe", "kv"),
         )
         for name, each in history.header.nodes.items()
     }
@@ -218,7 +220,10 @@ def test_what_holds_on_a_mixed_cluster_counts_for_peer_01_alone() -> None:
     findings = judge(mixed(tale)).findings
     assert set(findings) == {"PEER-01"}
     assert findings["PEER-01"].held > 0
-    assert findings["PEER-01"].remarks == ("seen on clusters of handmade 0 (n1, n3) and other 0 (n2)",)
+    assert findings["PEER-01"].remarks == (
+        "seen on clusters of handmade 0 and other 0, in turn (n1, n2, …)",
+        NOBODY_MOVED,
+    )
 
 
 def test_a_breach_on_a_mixed_cluster_is_told_with_peer_01() -> None:
@@ -242,7 +247,40 @@ def test_a_cluster_of_the_same_is_called_so() -> None:
     tale.settle({"k": ["a"]})
     verdict = combine("PEER-01", "peer", [("h", judge(tale.history()))])
     assert verdict.status == "pass"
-    assert verdict.remarks == ("the target is handmade 0, as the reference is: this was a cluster of the same",)
+    same = "the target is handmade 0, as the reference is: this was a cluster of the same"
+    assert verdict.remarks == (same, NOBODY_MOVED)
+
+
+def test_which_kinds_came_and_went_is_told() -> None:
+    """Once for all histories, of the changes that were answered OK; and nothing of it where nobody was to move."""
+    still = Handmade(profiles=MOVERS, configuration=Configuration(nodes=3, mixed=True))
+    tale = Handmade(profiles=MOVERS, configuration=Configuration(nodes=3, mixed=True))
+    tale.join("n4")
+    tale.join("n5", code="UNAVAILABLE")
+    tale.leave("n2")
+    tale.remove("n1", code="FAILED_PRECONDITION")
+    tale.remove("n3")
+    again = Handmade(profiles=MOVERS, configuration=Configuration(nodes=3, mixed=True))
+    again.leave("n2")
+    _, *moved = finding(mixed(tale, profiles=MOVERS), "PEER-01").remarks
+    assert moved == [
+        "a node of handmade 0 joined there",
+        "a node of other 0 left there",
+        "a node of handmade 0 was removed there",
+    ]
+    assert finding(mixed(again, profiles=MOVERS), "PEER-01").remarks[1:] == (moved[1],)
+    assert finding(mixed(still, profiles=MOVERS), "PEER-01").remarks[1:] == ()
+
+
+def test_who_keeps_tombstones_for_ever_is_told() -> None:
+    """Where they were to be reaped; then nobody reaps them."""
+    configuration = Configuration(nodes=3, mixed=True, tombstone_lifetime_ms=1_000)
+    history = mixed(Handmade(profiles=MOVERS, configuration=configuration), profiles=MOVERS)
+    assert finding(history, "PEER-01").remarks[1:] == ()
+    nodes = history.header.nodes
+    nodes = {**nodes, "n2": msgspec.structs.replace(nodes["n2"], tombstone_lifetime_ms=0)}
+    kept = msgspec.structs.replace(history, header=msgspec.structs.replace(history.header, nodes=nodes))
+    assert finding(kept, "PEER-01").remarks[1:] == ("no tombstone was reaped there: other 0 keeps them for ever",)
 
 
 def test_a_target_that_is_no_peer_is_skipped() -> None:

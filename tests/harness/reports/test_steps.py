@@ -32,7 +32,7 @@ from ringcheck.schedule import (
     Step,
     Wipe,
 )
-from ringcheck_chaos.faults import DiskErrors, Isolate
+from ringcheck_chaos.faults import DiskErrors, Isolate, Pause
 
 CONFIGURATION = Configuration(detection_deadline_ms=500)
 STEPS: list[tuple[Step, str]] = [
@@ -52,6 +52,7 @@ STEPS: list[tuple[Step, str]] = [
     ),
     (Await(), "Everybody waits until all operations have ended."),
     (Inject(id=1, fault=Isolate(how="down", node="n2")), "Fault 1 begins: n2 isolated (links down)."),
+    (Inject(id=2, fault=Pause("n2")), "Fault 2 begins: n2 paused."),
     (Heal(id=1), "Fault 1 ends: n2 isolated (links down)."),
     (Kill(("n1",)), "n1 is killed."),
     (Kill(("n1", "n2", "n3")), "n1, n2 and n3 are killed."),
@@ -83,6 +84,7 @@ STEPS: list[tuple[Step, str]] = [
     (Observe(), "A look into every node."),
     (Observe(until="hint", node="n2"), "A look into every node, until somebody holds a hint for n2."),
     (Observe(until="differ", key="a"), "A look into every node, until owners of 'a' differ."),
+    (Observe(until="copy", node="n2"), "A look into every node, until n2 holds something in its replica."),
     (Settle(), "Everything heals and restarts; the cluster settles, and every key is read at every node."),
     (
         ExpectAnswer(requirement="KV-01", operation=1, values=("v2",)),

@@ -36,6 +36,15 @@ def test_a_whole_run(outcome: Outcome, run: Run, snapshot: SnapshotAssertion) ->
     assert text(console).replace(__version__, "VERSION") == snapshot
 
 
+def test_where_a_core_is_simulated_it_is_said_why_nothing_was_judged(outcome: Outcome, run: Run) -> None:
+    """What has no test there has one on real processes."""
+    console = plain()
+    report = TerminalReport(console)
+    report.began(msgspec.structs.replace(run, options=Options(core="mine")))
+    report.ended(outcome)
+    assert "judges DUR-03, MEM-01: that needs real processes, and a core is simulated." in text(console)
+
+
 def test_one_node_is_one_node(run: Run) -> None:
     """And one worker is one."""
     console = plain()

@@ -70,6 +70,36 @@ class Place:
         self.scheduler.run_for(seconds)
 
 
+def test_nobody_connects_to_who_stands_still() -> None:
+    """Requests wait for the stream, for a while; one that is open carries on, and its end sees to what arrives."""
+    place = Place()
+    place.send("on an open stream")
+    place.pass_time()
+    place.network.stand_still("n2")
+    place.send("still arrives")
+    place.send("gives up", source="n3")
+    place.pass_time(1.5)
+    assert place.n2.heard == ["on an open stream", "still arrives"]
+    assert place.n3.unsent == [3]
+    place.send("waits", source="n3")
+    place.pass_time(0.5)
+    place.network.go_on("n2")
+    place.pass_time()
+    assert place.n2.heard[2:] == place.n3.answers == ["waits"]
+
+
+def test_who_stands_still_and_dies_refuses_those_who_wait() -> None:
+    """Nobody waits for a node that is gone."""
+    place = Place()
+    place.network.stand_still("n2")
+    place.send("waits")
+    place.pass_time(0.1)
+    place.n2.incarnation = ""
+    place.network.end_gone("n2")
+    place.pass_time(0.1)
+    assert place.n1.unsent == [1]
+
+
 @given(st.integers(0, 1000), st.integers(1, 20))
 def test_messages_arrive_once_and_in_order(seed: int, count: int) -> None:
     """And so do the answers; the sender hears of the other side before anything else."""

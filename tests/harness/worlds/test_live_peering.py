@@ -7,9 +7,10 @@ import pytest
 
 from ringcheck.history import Disturbed, Event, Fail, History, Info, Invoke, Note, Ok, Skipped
 from ringcheck.judging import judge
-from ringcheck.schedule import Configuration, Disturb, Get, Kill, Put, Schedule, Settle, Step
+from ringcheck.schedule import Configuration, Disturb, Get, Join, Kill, Put, Schedule, Settle, Step
 from ringcheck.target import Target
 from ringcheck.worlds.live import LiveWorld
+from ringcheck.worlds.live.execution import UNDECLARED
 
 NODES = Path(__file__).parents[2] / "nodes"
 SMALL = Configuration(nodes=3, n=3, r=2, w=2, replica_timeout_ms=150)
@@ -99,6 +100,17 @@ def test_nothing_is_done_on_a_mixed_cluster_of_nodes_that_are_no_peers(tmp_path:
     assert not of(history, Invoke)
     assert judge(history).findings == {}
     assert "peer" not in judge(history).profiles
+
+
+def test_nobody_joins_a_mixed_cluster_of_nodes_that_do_not_know_how(tmp_path: Path) -> None:
+    """They are peers, but of no profile for members; nothing is done, and nobody is accused of it."""
+    steps = (Join(node="n3"), Put(id=1, node="n1", key="a", value="one"))
+    history = carried_out(tmp_path, foreign("babbler"), *steps, configuration=TWO_KINDS)
+    assert [event.text for event in history.events if isinstance(event, Note)] == [UNDECLARED.format("membership")]
+    assert not of(history, Invoke)
+    found = judge(history).findings["PEER-01"]
+    assert (found.held, found.breaches) == (0, ())
+    assert "no member came or went there: the target does not declare membership" in found.remarks
 
 
 @pytest.mark.slow

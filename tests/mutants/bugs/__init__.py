@@ -16,6 +16,7 @@ where it is planted.
     membership     members that come and go
     acknowledging  what is promised before it is so
     subtle         what needs a story of its own to be seen
+    promises       what no bug of the catalogue is about
 """
 
 from . import (
@@ -26,6 +27,7 @@ from . import (
     identity,
     membership,
     placement,
+    promises,
     quorums,
     repair,
     subtle,
@@ -49,5 +51,6 @@ _MODULES = (
     membership,
     acknowledging,
     subtle,
+    promises,
 )
 """Importing them has filled BUGS."""

@@ -10,6 +10,7 @@ from ringcheck_reference.core.effects import DiskWrite, DropHint, Persist, PutHi
 from ringcheck_reference.core.encoding import encode_state
 from ringcheck_reference.core.hints import HintKey, HintRows, Hints
 from ringcheck_reference.core.messages import Cause, Stored
+from ringcheck_reference.core.ring import Ring
 from ringcheck_reference.core.storing import Storing
 from ringcheck_reference.core.versions import State
 
@@ -40,9 +41,9 @@ def hints_in_memory() -> None:
     """Hints are kept in memory, and forgotten at a restart."""
     memories: WeakKeyDictionary[Hints, MemoryRows] = WeakKeyDictionary()
 
-    def init(hints: Hints, _rows: HintRows) -> None:
+    def init(hints: Hints, _rows: HintRows, ring: Ring) -> None:
         memories[hints] = MemoryRows()
-        honest_init(hints, memories[hints])
+        honest_init(hints, memories[hints], ring)
 
     def settle(hints: Hints, token: int, key: HintKey, *, durable: bool) -> State | None:
         state: State | None = honest_settle(hints, token, key, durable=durable)

@@ -10,6 +10,7 @@ from ringcheck_reference.core.events import ChangeKind, Event, removed
 from ringcheck_reference.core.membership import Membership
 from ringcheck_reference.core.messages import Cause, Held, Holding, Replicate, Stored
 from ringcheck_reference.core.placement import Placement
+from ringcheck_reference.core.standing import Standing
 from ringcheck_reference.core.storing import Storing
 from ringcheck_reference.core.view import View
 
@@ -105,5 +106,7 @@ def removals_expire() -> None:
             desk.adopt(View(desk.standing.view.events - back))
         honest_learn_from(membership, events, learnt)
 
+    # Who tells only what is news does not tell of an old member: nodes that know of nothing shorter tell all.
+    replace(Standing, "common", lambda _standing, _node: b"")
     honest_adopt = replace(Desk, "adopt", adopt)
     honest_learn_from = replace(Membership, "learn_from", learn_from)

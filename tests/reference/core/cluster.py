@@ -30,6 +30,7 @@ from ringcheck_reference.core.effects import (
     Send,
 )
 from ringcheck_reference.core.messages import (
+    KNOWS_SINCE,
     Caller,
     CallId,
     ClientDelete,
@@ -382,7 +383,7 @@ class Cluster:
         receiver = self.running[target]
         if self._connected.get((source, target)) != receiver.incarnation:
             self._connected[source, target] = receiver.incarnation
-            self._tell(source, process, target, PeerUp(Hello(target, receiver.incarnation)))
+            self._tell(source, process, target, PeerUp(Hello(target, receiver.incarnation, KNOWS_SINCE)))
         caller = Caller(source, process.incarnation, int(process.incarnation.removeprefix("run-")))
 
         def arrive() -> None:

@@ -18,17 +18,22 @@ from ringcheck_reference.core.messages import (
     Code,
     Found,
     Gossip,
+    Hello,
     Holding,
+    Lost,
+    NodeId,
     PeerRequest,
+    PeerUp,
     Ping,
     Read,
     Refusal,
     Release,
     Replicate,
     Stored,
+    Unsent,
 )
 
-from .cluster import Cluster, Disk, Link, Request
+from .cluster import Cluster, Disk, Link, Process, Request
 
 KEYS = tuple(b"key %d" % number for number in range(40))
 
@@ -261,6 +266,82 @@ def test_who_neither_owns_nor_holds_never_says_that_there_is_nothing() -> None:
     cluster.add("n5")
     (answer,) = cluster.question("n5", Caller("n1", "somebody", 1), PeerRequest(3, Read(KEYS[0])))
     assert isinstance(answer.body, Refusal)
+
+
+def test_who_has_had_a_view_is_told_what_came_after_it() -> None:
+    """And tells what it has besides; what it knows itself it is not told again."""
+    cluster = Cluster(4)
+    before = cluster.running["n1"].core.ring().digest
+    assert isinstance(cluster.ask("n1", ClientJoin(Member("n8"))), ChangeResult)
+    caller, join = Caller("n2", "somebody", 1), joined(Member("n9"))
+    (answer,) = cluster.question("n1", caller, PeerRequest(3, Gossip((join,), before)))
+    assert answer.body == Gossip((joined(Member("n8")),))
+    assert {"n8", "n9"} <= {member.id for member in cluster.running["n1"].core.ring().members}
+    (answer,) = cluster.question("n1", caller, PeerRequest(4, Gossip((join,))))
+    assert isinstance(answer.body, Gossip)
+    assert {event.member.id for event in answer.body.events} == {"n1", "n2", "n3", "n4", "n8"}
+
+
+def test_a_view_that_is_not_recalled_is_not_reckoned_with() -> None:
+    """Nothing is learnt: who asks tells all it knows then."""
+    cluster = Cluster(4)
+    digest = cluster.running["n1"].core.ring().digest
+    gossip = Gossip((joined(Member("n9")),), b"a view of some other life")
+    (answer,) = cluster.question("n1", Caller("n2", "somebody", 1), PeerRequest(3, gossip))
+    assert isinstance(answer.body, Refusal)
+    assert answer.body.code == Code.FAILED_PRECONDITION
+    assert cluster.running["n1"].core.ring().digest == digest
+
+
+class Overhearing(Cluster):
+    """Keeps all that is asked in gossip; nobody knows more than `protocol`."""
+
+    def __init__(self, size: int, protocol: int) -> None:
+        self.told: list[Gossip] = []
+        self._protocol = protocol
+        super().__init__(size)
+
+    def _tell(self, name: NodeId, process: Process, about: NodeId, news: Unsent | Lost | PeerUp) -> None:
+        if isinstance(news, PeerUp):
+            news = PeerUp(Hello(news.hello.node_id, news.hello.incarnation, self._protocol))
+        super()._tell(name, process, about, news)
+
+    def _send_request(self, source: NodeId, target: NodeId, request: PeerRequest) -> None:
+        if isinstance(request.body, Gossip) and target in self.running:
+            self.told.append(request.body)
+        super()._send_request(source, target, request)
+
+
+@pytest.mark.parametrize("protocol", [2, 3])
+def test_only_who_knows_of_it_is_told_the_difference_alone(protocol: int) -> None:
+    """Others are told all, and both come to the same."""
+    cluster = Overhearing(4, protocol)
+    cluster.run_for(1.0)
+    assert isinstance(cluster.ask("n1", ClientJoin(Member("n8"))), ChangeResult)
+    assert cluster.run_until(
+        lambda: len({process.core.ring().digest for process in cluster.running.values()}) == 1, within=5.0
+    )
+    assert cluster.told
+    if protocol == 2:
+        assert all(len(gossip.events) >= 4 and not gossip.since for gossip in cluster.told)
+    else:
+        assert all(len(gossip.events) <= 1 and gossip.since for gossip in cluster.told)
+
+
+def test_who_has_lost_its_disk_is_told_all_again() -> None:
+    """It does not recall the view that it is known to have had."""
+    cluster = Overhearing(4, 3)
+    cluster.run_for(1.0)
+    assert isinstance(cluster.ask("n1", ClientJoin(Member("n8"))), ChangeResult)
+    cluster.run_for(1.0)
+    cluster.crash("n2")
+    cluster.replace_disk("n2", Disk())
+    assert isinstance(cluster.ask("n1", ClientJoin(Member("n9"))), ChangeResult)
+    cluster.start("n2")
+    assert cluster.run_until(
+        lambda: len({process.core.ring().digest for process in cluster.running.values()}) == 1, within=5.0
+    )
+    assert {"n8", "n9"} <= {member.id for member in cluster.running["n2"].core.ring().members}
 
 
 def test_gossip_that_makes_no_sense_changes_nothing() -> None:

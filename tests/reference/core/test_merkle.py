@@ -94,3 +94,23 @@ def test_nodes_are_given_in_the_order_asked_for() -> None:
     for level, indexes in ((3, ()), (-1, ()), (1, (64,)), (2, (-1,))):
         with pytest.raises(ValueError, match="level"):
             tree.nodes(level, indexes)
+
+
+@given(data_sets, st.data())
+def test_a_walk_gives_every_key_once_and_goes_on_beside_changes(data: dict[bytes, bytes], draws: st.DataObject) -> None:
+    """What stays is given; what goes or comes meanwhile may be. A tree that has lost its last key is empty."""
+    tree = Tree()
+    for key, state in data.items():
+        tree.put(key, state)
+    assert sorted(tree.walk()) == sorted(data)
+    gone = draws.draw(st.sets(st.sampled_from(sorted(data)))) if data else set()
+    before = draws.draw(st.integers(0, len(data)))
+    walk = tree.walk()
+    given_ = [next(walk) for _ in range(before)]
+    for key in gone:
+        tree.remove(key)
+    given_ += walk
+    assert len(set(given_)) == len(given_)
+    assert data.keys() - gone <= set(given_) <= data.keys()
+    assert bool(tree) == bool(data.keys() - gone)
+    assert len(tree) == len(data.keys() - gone)

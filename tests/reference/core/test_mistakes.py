@@ -6,8 +6,10 @@ from typing import Any
 import pytest
 
 from ringcheck_reference.core.config import Member
+from ringcheck_reference.core.dropping import MAX_COPIES
 from ringcheck_reference.core.effects import Failure, GetResult, PutResult
-from ringcheck_reference.core.encoding import encode_context
+from ringcheck_reference.core.encoding import encode_context, encode_state
+from ringcheck_reference.core.merkle import bucket
 from ringcheck_reference.core.messages import (
     Caller,
     ClientGet,
@@ -20,19 +22,21 @@ from ringcheck_reference.core.messages import (
     Refusal,
 )
 from ringcheck_reference.core.retrying import Retrying
-from ringcheck_reference.core.versions import MAX_COUNTER, Context, Dot
+from ringcheck_reference.core.versions import MAX_COUNTER, Context, Dot, State, Version
 
-from .cluster import Cluster, HintRows
+from .cluster import Cluster, Disk, HintRows
 
 BAD = b"bad"
 
 
 class Unreadable(dict[bytes, bytes]):
-    """A replica's rows, of which one makes whoever asks for it fail."""
+    """A replica's rows, of which one, or some, make whoever asks for them fail."""
+
+    bad: frozenset[bytes] = frozenset({BAD})
 
     def get(self, key: bytes, default: bytes | None = None, /) -> bytes | None:  # type: ignore[override]
         """See ReplicaRows."""
-        if key == BAD:
+        if key in self.bad:
             raise OSError("the disk does not answer")
         return super().get(key, default)
 
@@ -170,9 +174,9 @@ def test_a_round_that_fails_has_its_next_turn_all_the_same(monkeypatch: pytest.M
     "place",
     [
         "transfer.Transfer.start",
-        "transfer.Copying.start",
-        "transfer.Relieving.start",
-        "transfer.Transfer.confirmation",
+        "copying.Copying.start",
+        "copying.Relieving.start",
+        "transfer.Transfer.confirmations",
         "dropping.Dropping.start",
         "gossip.Gossiping.start",
     ],
@@ -253,6 +257,30 @@ def test_a_hint_that_cannot_be_read_holds_up_no_other() -> None:
     unreadable = ("nobody", b"")
     carry_on(cluster, lambda: None, 3.0)
     assert not rows
+
+
+def test_copies_that_cannot_be_read_hold_up_no_others(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Who is no owner drops the others of their partition, even if there are more than it looks at in one turn."""
+    monkeypatch.setattr("ringcheck_reference.core.dropping._LOOKED_AT", 20)
+    cluster = Cluster(4, n=3, partition_count=4, anti_entropy_interval=1000.0)
+    partition, homes = cluster.ring.partition, cluster.ring.homes(BAD)
+    (stranger,) = cluster.ring.fallbacks(BAD)
+    keys = [key for number in range(900) if partition(key := b"k%d" % number) == partition(BAD)]
+    assert len(keys) > 2 * MAX_COPIES
+    dot = Dot(b"a", 1)
+    row = encode_state(State.of([Version(dot, b"v")], Context.of([dot])))
+    unreadable = frozenset(sorted([BAD, *keys], key=bucket)[:50])
+    for name in cluster.names:
+        cluster.crash(name)
+        held = dict.fromkeys([BAD, *keys], row)
+        if name not in homes:
+            held = Unreadable(held)
+            held.bad = unreadable
+        cluster.replace_disk(name, Disk(held))
+    for name in cluster.names:
+        cluster.start(name)
+    assert carry_on(cluster, lambda: None, 10.0) > 0
+    assert set(cluster.disks[stranger].replica) == unreadable
 
 
 def test_a_mistake_is_not_the_last_try() -> None:

@@ -120,3 +120,16 @@ def test_what_has_parted_is_not_remembered_for_ever() -> None:
     assert rest.is_parting(b"99", (b"whole", None), 98.0)
     assert list(rest.rested(100.0)) == []
     assert not rest._parting
+
+
+def test_what_has_rested_is_given_a_few_at_a_time() -> None:
+    """Many keys may be due in one round; none is given twice, and none is left out."""
+    rest = Rest(LIFETIME)
+    keys = [b"key %d" % number for number in range(10)]
+    for key in keys:
+        rest.disturb_key(key, TOMBSTONE, 0.0)
+    assert rest.rested(NEEDED, 4) == keys[:4]
+    rest.disturb_key(keys[5], TOMBSTONE, NEEDED)
+    assert rest.rested(NEEDED, 4) == [keys[4], *keys[6:9]]
+    assert rest.rested(NEEDED, 4) == keys[9:]
+    assert rest.rested(2 * NEEDED, 4) == [keys[5]]

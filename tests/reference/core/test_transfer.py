@@ -14,6 +14,7 @@ from ringcheck_reference.core import pieces
 from ringcheck_reference.core.config import Member
 from ringcheck_reference.core.effects import ChangeResult, DropFact, Persist, PutFact, PutResult
 from ringcheck_reference.core.encoding import decode_state
+from ringcheck_reference.core.events import ChangeKind
 from ringcheck_reference.core.messages import (
     Caller,
     Cause,
@@ -31,6 +32,7 @@ from ringcheck_reference.core.messages import (
     Release,
     Released,
     Replicate,
+    RootsQuery,
 )
 from ringcheck_reference.core.transfer import Releasing
 from ringcheck_reference.core.versions import Context, Dot, State, Version
@@ -107,6 +109,36 @@ def test_confirmations_are_made_known_many_at_a_time() -> None:
     assert isinstance(cluster.ask("n2", ClientJoin(Member("n5"))), ChangeResult)
     assert cluster.run_until(lambda: is_calm(cluster), within=10.0)
     assert cluster.counts["facts"] > 3 * cluster.counts["batches"]
+
+
+class Asking(Counting):
+    """Counts what is asked, by kind, and partitions whose roots are."""
+
+    def _send_request(self, source: NodeId, target: NodeId, request: PeerRequest) -> None:
+        if source == "n5":
+            self.counts[type(request.body).__name__] += 1
+            if isinstance(request.body, RootsQuery):
+                self.counts["roots"] += len(request.body.partitions)
+        super()._send_request(source, target, request)
+
+
+def test_many_partitions_are_taken_over_several_at_a_time() -> None:
+    """Each holds little then, and most messages are about several; each is released by itself, and confirmed once."""
+    Asking.counts = Counter()
+    cluster = Asking(4, handoff_interval=LONG_S, anti_entropy_interval=LONG_S, partition_count=1024)
+    cluster.run_for(1.0)
+    cluster.counts, before = Counter(), cluster.running["n1"].core.ring().owners
+    cluster.add("n5")
+    assert isinstance(cluster.ask("n2", ClientJoin(Member("n5"))), ChangeResult)
+    standings = [process.core._desk.standing for process in cluster.running.values()]
+    assert cluster.run_until(
+        lambda: is_calm(cluster) and not any(standing.unsettled() for standing in standings), within=30.0
+    )
+    after = cluster.running["n5"].core.ring().owners
+    moved = sum(set(new) != set(old) for old, new in zip(before, after, strict=True))
+    assert cluster.counts["roots"] > 2 * cluster.counts["RootsQuery"]
+    view = cluster.running["n1"].core._desk.standing.view
+    assert sum(event.kind is ChangeKind.CONFIRMED for event in view.events) == 3 * moved
 
 
 class Fussy(Disk):

@@ -1,12 +1,23 @@
 """Views: sets of events that are joined in any order, and what follows from them alone."""
 
+import hashlib
 from collections.abc import Sequence
 
 from hypothesis import given
 from hypothesis import strategies as st
 
 from ringcheck_reference.core.config import Member
-from ringcheck_reference.core.events import Event, OwnerList, confirmed, drained, joined, left, removed
+from ringcheck_reference.core.events import (
+    ChangeKind,
+    Event,
+    OwnerList,
+    confirmed,
+    drained,
+    encode_event,
+    joined,
+    left,
+    removed,
+)
 from ringcheck_reference.core.view import View
 
 NAMES = ("n1", "n2", "n3", "n4", "n5")
@@ -44,6 +55,33 @@ def test_union_is_commutative_associative_and_idempotent(a: list[Event], b: list
     assert one.union(two.events).union(three.events) == one.union(two.union(three.events).events)
     assert one.union(one.events) is one
     assert one.union(two.events) == View([*a, *b])
+
+
+@given(some_events, some_events)
+def test_a_view_that_has_grown_is_what_it_would_be_from_the_first(a: list[Event], b: list[Event]) -> None:
+    """Whatever it has taken over from the one before; and what has come and gone is told."""
+    before = View(a)
+    grown, anew = before.union(b), View([*a, *b])
+    assert (grown.digest, grown.changes_digest) == (anew.digest, anew.changes_digest)
+    assert (grown.members, grown.machines, grown.drained) == (anew.members, anew.machines, anew.drained)
+    assert grown.changes == anew.changes
+    for partition in (0, 1):
+        assert grown.history(partition, FIRST) == anew.history(partition, FIRST)
+    if grown is not before:
+        growth = grown.growth(before)
+        assert growth == anew.growth(before)
+        assert (growth.added, growth.dropped) == (anew.events - before.events, before.events - anew.events)
+        assert growth.partitions == {
+            event.partition for event in growth.added | growth.dropped if event.kind is ChangeKind.CONFIRMED
+        }
+
+
+@given(some_events)
+def test_the_digest_is_that_of_all_events_in_the_order_of_their_bytes(some: list[Event]) -> None:
+    """Each after its length, as membership.proto has it."""
+    view = View().union(some)
+    rows = sorted(encode_event(event) for event in view.events)
+    assert view.digest == hashlib.sha256(b"".join(len(row).to_bytes(4, "big") + row for row in rows)).digest()
 
 
 @given(some_events, some_events)

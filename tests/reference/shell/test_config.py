@@ -45,6 +45,17 @@ def test_defaults_fill_in(good: dict[str, Any], tmp_path: Path) -> None:
     assert settings.address_book == {"n2": "127.0.0.1:20002", "n3": "127.0.0.1:20003"}
 
 
+@pytest.mark.parametrize(
+    ("partitions", "given", "declared"), [(16, 0, 10_000), (4096, 0, 40_960), (4096, 5_000, 5_000)]
+)
+def test_very_many_partitions_take_longer_to_settle(
+    good: dict[str, Any], tmp_path: Path, partitions: int, given: int, declared: int
+) -> None:
+    """Unless it is said how long that may take."""
+    settings = load_json(tmp_path, good | {"partitionCount": partitions, "convergenceDeadlineMs": given})
+    assert settings.deadlines.convergence_ms == declared
+
+
 def test_tombstones_are_kept_for_ever_unless_it_says_otherwise(good: dict[str, Any], tmp_path: Path) -> None:
     """What it says is what Describe declares."""
     for given, declared in ((None, 0), ("6000", 6000)):
@@ -117,7 +128,7 @@ WRONG: list[tuple[dict[str, Any], str]] = [
     ({"dataDirectory": "/does/not/exist"}, "data_directory /does/not/exist does not exist"),
     ({"dataDirectory": "d" * 300}, "data_directory 'd{100}…' cannot be looked at: File name too long; name another"),
     ({"limits": {"maxMessageBytes": 1000}}, "limits.max_message_bytes is 1000"),
-    ({"partitionCount": 4294967295}, "partition_count is 4294967295; this node can do with at most 65536"),
+    ({"partitionCount": 4294967295}, "partition_count is 4294967295; this node can do with at most 16384, since it"),
     ({"limits": {"maxValueBytes": 4294967295}}, r"limits ask for messages of \d+ bytes: .* lower them"),
     ({"limits": {"maxMessageBytes": 4294967295}}, "limits ask for messages of 4294967295 bytes"),
     ({"limits": {"maxSiblings": 4294967295}}, "limits ask for messages of"),

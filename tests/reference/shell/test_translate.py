@@ -76,7 +76,7 @@ events = st.one_of(
         st.just(("n2", "n1")),
     ),
 )
-gossip = st.builds(Gossip, st.lists(events, max_size=3).map(tuple))
+gossip = st.builds(Gossip, st.lists(events, max_size=3).map(tuple), st.binary(max_size=32))
 
 requests: st.SearchStrategy[RequestBody] = st.one_of(
     st.just(Ping()),

@@ -2,6 +2,7 @@
 
 import asyncio
 import signal
+import time
 from collections.abc import Sequence
 
 from ringcheck.cluster import Cluster
@@ -10,7 +11,9 @@ from ringcheck.lifetime import forget_outlived
 from ringcheck.node import Node
 from ringcheck.schedule import Inject
 from ringcheck.worlds.chronicle import Chronicle
-from ringcheck_chaos.faults import CLIENT, LinkFault, NetworkFault
+from ringcheck.worlds.records import not_paused
+from ringcheck_chaos.faults import CLIENT, Fault, LinkFault, NetworkFault, Pause
+from ringcheck_chaos.proof import Proof
 
 
 class Disturbance:
@@ -19,13 +22,26 @@ class Disturbance:
     def __init__(self, cluster: Cluster, chronicle: Chronicle) -> None:
         self._cluster = cluster
         self._chronicle = chronicle
+        self._pauses: dict[int, str] = {}
+        """The node that is paused, by the id of the fault."""
         cluster.watch(self._died)
         cluster.forget_copies()
 
     async def inject(self, step: Inject) -> None:
-        """Let a fault of the network begin. Raises ToxiproxyError, ValueError."""
-        assert isinstance(step.fault, NetworkFault), "the live world refuses schedules with others"
-        proof = await self._cluster.links.inject(step.id, step.fault, self._cluster.runs)
+        """Let a fault of the network, or a pause, begin. Raises ToxiproxyError, ProcessError, ValueError."""
+        if isinstance(step.fault, Pause):
+            name = step.fault.node
+            if not self._cluster.nodes[name].up:
+                self._chronicle.write(Note(time=self._chronicle.now(), text=not_paused(name), node=name))
+                return
+            process = self._cluster.nodes[name].process
+            proof = await process.pause()
+            if not process.running:  # it has died of itself, which is told elsewhere
+                return
+            self._pauses[step.id] = name
+        else:
+            assert isinstance(step.fault, NetworkFault), "the live world refuses schedules with others"
+            proof = await self._cluster.links.inject(step.id, step.fault, self._cluster.runs)
         self._chronicle.write(
             FaultBegan(
                 time=self._chronicle.at(proof.ended),
@@ -38,25 +54,25 @@ class Disturbance:
         )
 
     async def heal(self, fault_id: int) -> None:
-        """End a fault; one that has ended already stays so. Raises ToxiproxyError."""
-        fault = self._cluster.links.active.get(fault_id)
-        if fault is None:
+        """End a fault; one that has ended already stays so. Raises ToxiproxyError, ProcessError."""
+        fault: Fault
+        if fault_id in self._pauses:
+            fault = Pause(self._pauses[fault_id])
+            proof = await self._resume(fault_id)
+            if not self._cluster.nodes[fault.node].process.running:  # as above
+                return
+            del self._pauses[fault_id]
+        elif fault_id in self._cluster.links.active:
+            fault = self._cluster.links.active[fault_id]
+            proof = await self._cluster.links.heal(fault_id, self._cluster.runs)
+        else:
             return
-        proof = await self._cluster.links.heal(fault_id, self._cluster.runs)
-        self._chronicle.write(
-            FaultEnded(
-                time=self._chronicle.at(proof.ended),
-                began=self._chronicle.at(proof.began),
-                fault_id=fault_id,
-                bit=proof.bit,
-                proof=proof.detail,
-            )
-        )
+        self._tell_end(fault_id, proof)
         await self._reconnect(_nodes_cut_from_clients(fault))
 
     async def heal_all(self) -> None:
-        """End every fault, one after another, each with its own proof."""
-        for fault_id in self._cluster.links.active:
+        """End every fault, one after another, each with its own proof; those that are paused go on first."""
+        for fault_id in [*self._pauses, *self._cluster.links.active]:
             await self.heal(fault_id)
 
     async def kill(self, names: Sequence[str]) -> None:
@@ -72,6 +88,7 @@ class Disturbance:
                     proof=node.how_it_ended(),
                 )
             )
+            self._forget_pauses(node, proof.began, proof.ended)
 
     async def wipe(self, names: Sequence[str]) -> None:
         """SIGKILL these nodes, those that run, and take all that their disks held away. Raises MachineError."""
@@ -113,6 +130,31 @@ class Disturbance:
             )
         await self._reconnect([node.id for node, _, _ in started])
 
+    async def _resume(self, fault_id: int) -> Proof:
+        """Let a node go on, unless another pause of it lasts."""
+        name = self._pauses[fault_id]
+        if [each for each in self._pauses.values() if each == name] != [name]:
+            now = time.monotonic()
+            return Proof(bit=True, detail=f"{name} is still paused by another fault", began=now, ended=now)
+        return await self._cluster.nodes[name].process.resume()
+
+    def _forget_pauses(self, node: Node, began: float, ended: float) -> None:
+        """A node that is gone is not paused any more."""
+        for fault_id in [number for number, name in self._pauses.items() if name == node.id]:
+            del self._pauses[fault_id]
+            self._tell_end(fault_id, Proof(bit=True, detail=node.how_it_ended(), began=began, ended=ended))
+
+    def _tell_end(self, fault_id: int, proof: Proof) -> None:
+        self._chronicle.write(
+            FaultEnded(
+                time=self._chronicle.at(proof.ended),
+                began=self._chronicle.at(proof.began),
+                fault_id=fault_id,
+                bit=proof.bit,
+                proof=proof.detail,
+            )
+        )
+
     def tell_logs(self) -> None:
         """Note the last lines that the nodes wrote during this run."""
         for node in self._cluster.nodes.values():
@@ -138,6 +180,7 @@ class Disturbance:
                 proof=node.how_it_ended(),
             )
         )
+        self._forget_pauses(node, node.last_seen, time.monotonic())
         self._tell_log(node)
 
     def _tell_log(self, node: Node) -> None:
@@ -145,7 +188,9 @@ class Disturbance:
             self._chronicle.write(Note(time=self._chronicle.now(), text=text, node=node.id, log=True))
 
 
-def _nodes_cut_from_clients(fault: NetworkFault) -> tuple[str, ...]:
+def _nodes_cut_from_clients(fault: Fault) -> tuple[str, ...]:
+    if isinstance(fault, Pause):
+        return (fault.node,)
     if isinstance(fault, LinkFault) and CLIENT in (fault.source, fault.target):
         return tuple(end for end in (fault.source, fault.target) if end != CLIENT)
     return ()

@@ -51,7 +51,7 @@ from ringcheck.worlds.roster import Roster
 from ringcheck_chaos.processes import ProcessError
 from ringcheck_chaos.toxiproxy import ToxiproxyError
 
-NO_PEERS = "Nothing was done: not all nodes of this mixed cluster declare the profile peer."
+UNDECLARED = "Nothing was done: not all nodes of this mixed cluster declare the profile {}."
 LIBRARIES = ("grpcio", "protobuf", "hypothesis")
 
 
@@ -62,7 +62,7 @@ class Execution:
         self.left_quiet = False
         self._schedule = schedule
         self._roster = Roster(schedule.configuration.node_ids, schedule.joiners())
-        self._is_fit = cluster.is_fit
+        self._missing = [each for each in schedule.wants_of_both if each not in cluster.profiles]
         self._check_network = cluster.check_network
         self._chronicle = chronicle
         self._detection_s = cluster.longest_s(lambda each: each.detection_deadline_ms)
@@ -86,10 +86,11 @@ class Execution:
     async def run(self) -> History:
         """Carry out every step; a failure of the target or the machine ends the history with Broke.
 
-        On a cluster that is mixed of nodes that cannot talk to one another nothing is done.
+        On a cluster that is mixed of nodes that cannot talk to one another nothing is done, nor where members are to
+        come and go and not all nodes know how.
         """
-        if not self._is_fit:
-            self._chronicle.write(Note(time=self._chronicle.now(), text=NO_PEERS))
+        if self._missing:
+            self._chronicle.write(Note(time=self._chronicle.now(), text=UNDECLARED.format(self._missing[0])))
             self.left_quiet = True
             return self._chronicle.close()
         watching = asyncio.create_task(watch(self._chronicle), name="watch for starvation")

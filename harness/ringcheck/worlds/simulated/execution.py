@@ -45,12 +45,13 @@ from ringcheck.schedule import (
 from ringcheck.simulation.cluster import SimulatedCluster
 from ringcheck.simulation.node import CoreFailedError
 from ringcheck.worlds.chronicle import Chronicle
+from ringcheck.worlds.records import not_paused
 from ringcheck.worlds.roster import Roster
 from ringcheck.worlds.simulated.lookout import Lookout
 from ringcheck.worlds.simulated.operator import Operator
 from ringcheck.worlds.simulated.settling import Settling
 from ringcheck.worlds.simulated.traffic import Traffic
-from ringcheck_chaos.faults import Fault, MessageFault
+from ringcheck_chaos.faults import Fault, MessageFault, Pause
 
 PROOF = "simulated"
 """What proves a fault here: the world itself made it."""
@@ -154,6 +155,10 @@ class Execution:
         self._scheduler.run_until(lambda: self._traffic.idle and self._operator.idle, float("inf"))
 
     def _inject(self, number: int, fault: Fault) -> None:
+        if isinstance(fault, Pause) and self._cluster.nodes[fault.node].run is None:
+            text = not_paused(fault.node)
+            self._chronicle.write(Note(time=self._chronicle.now(), text=text, node=fault.node))
+            return
         self._cluster.inject(number, fault)
         now = self._chronicle.now()
         self._chronicle.write(FaultBegan(time=now, began=now, fault_id=number, fault=fault, bit=True, proof=PROOF))
@@ -223,3 +228,6 @@ class Execution:
     def _died(self, name: str) -> None:
         now = self._chronicle.now()
         self._chronicle.write(NodeDown(time=now, began=now, node=name, killed=True, proof=PROOF))
+        for number, fault in list(self._cluster.faults.items()):
+            if fault == Pause(name):
+                self._heal(number)  # a node that is gone is not paused any more

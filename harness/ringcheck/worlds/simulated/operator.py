@@ -38,7 +38,7 @@ class Operator:
             self._cluster.introduce(step.node, self._roster.seeds(step.node))
             self._start(step.node)
         nodes = self._cluster.nodes
-        change = self._roster.change(step, self._chronicle.now(), lambda name: nodes[name].run is not None)
+        change = self._roster.change(step, self._chronicle.now(), lambda name: nodes[name].answers)
         if change is None:
             return self._note(not_sent(step), step.node)
         self._chronicle.write(change)

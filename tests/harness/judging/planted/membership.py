@@ -8,7 +8,7 @@ from tests.harness.judging.planting import Plants
 
 from ringcheck.judging.handmade import Handmade, replica
 from ringcheck.schedule import Configuration
-from ringcheck_chaos.faults import Isolate, LinkFault
+from ringcheck_chaos.faults import Isolate, LinkFault, Pause
 
 EVERYTHING = ("describe", "inspect", "kv", "membership", "ring")
 PLANTS = Plants()
@@ -45,11 +45,11 @@ def heavy_node_owns_as_much_as_the_light_ones(wrong: bool) -> Handmade:
 def lists(*newcomers: str, shift: int) -> dict[str, Any]:
     """What a node shows of a ring in which each of four members is left out of every fourth list.
 
-    Which one, `shift` says: it leaves to each as much as before. A newcomer is first in the last three lists.
+    Which one, `shift` says: it leaves to each as much as before. A newcomer is first in the last twelve lists.
     """
     four = ("n1", "n2", "n3", "n4")
-    owners = {number: tuple(four[(number + shift + rank) % 4] for rank in (1, 2, 3)) for number in range(16)}
-    owners |= {number: (*newcomers, *owners[number][len(newcomers) :]) for number in (13, 14, 15)}
+    owners = {number: tuple(four[(number + shift + rank) % 4] for rank in (1, 2, 3)) for number in range(64)}
+    owners |= {number: (*newcomers, *owners[number][len(newcomers) :]) for number in range(52, 64)}
     members = (*four, *newcomers)
     return {
         "members": members,
@@ -61,7 +61,7 @@ def lists(*newcomers: str, shift: int) -> dict[str, Any]:
 
 @plant("RNG-04")
 def one_joining_moves_too_much(wrong: bool) -> Handmade:
-    # Three entries must move, and there are five members then: 16 may. Of the shifted lists each has one that is new.
+    # Twelve entries must move, and there are five members then: 54 may. Of 64 shifted lists each has a new one.
     tale = Handmade(configuration=Configuration(nodes=4), profiles=EVERYTHING)
     tale.look(changes=dict.fromkeys(tale.nodes, lists(shift=0)))
     tale.join("n5")
@@ -214,7 +214,7 @@ def hint_of_a_removed_node_is_dropped(wrong: bool) -> Handmade:
     return tale
 
 
-def with_one_slow(wrong: bool, fault: LinkFault | Isolate, wait_s: float) -> Handmade:
+def with_one_slow(wrong: bool, fault: LinkFault | Isolate | Pause, wait_s: float) -> Handmade:
     """Puts through n1, the coordinator, while n3 alone suffers."""
     tale = Handmade()
     tale.put("a")
@@ -235,6 +235,26 @@ def puts_wait_for_a_slow_replica(wrong: bool) -> Handmade:
 @plant("AVL-04")
 def puts_wait_for_a_silent_replica(wrong: bool) -> Handmade:
     return with_one_slow(wrong, Isolate(how="stall", node="n3"), 0.26)
+
+
+@plant("AVL-04")
+def puts_wait_for_a_paused_replica(wrong: bool) -> Handmade:
+    return with_one_slow(wrong, Pause("n3"), 0.26)
+
+
+@plant("AVL-04")
+def puts_wait_for_a_paused_replica_and_gets_do_not(wrong: bool) -> Handmade:
+    tale = Handmade()
+    tale.put("a")
+    tale.look()
+    tale.fault(1, Pause("n3"))
+    tale.tick(2.0)
+    for number in range(4):
+        tale.put(f"b{number}", takes=0.26 if wrong else 0.01)
+        tale.get("a", *(f"b{each}" for each in range(number + 1)))
+        tale.get("a", *(f"b{each}" for each in range(number + 1)))
+    tale.heal(1)
+    return tale
 
 
 @plant("AVL-01")

@@ -2,6 +2,8 @@
 
 # ruff: noqa: D103 -- the names of the planted histories are sentences themselves
 
+from typing import Any
+
 import msgspec
 from tests.harness.judging.planting import Plants
 
@@ -217,6 +219,39 @@ def two_copies_on_one_host(wrong: bool) -> Handmade:
     tale.put("a")
     hosts = {"n1": "x", "n2": "x" if wrong else "y", "n3": "z", "n4": "y" if wrong else "x"}
     tale.look(changes={node: {"hosts": hosts} for node in tale.nodes})
+    return tale
+
+
+def table(*, last: tuple[str, ...]) -> dict[str, Any]:
+    """What a node shows of four nodes on three hosts; no key is in the last of its partitions."""
+    hosts = {"n1": "x", "n2": "y", "n3": "z", "n4": "z"}
+    return {"hosts": hosts, "owners": {0: ("n1", "n2", "n3"), 1: ("n4", "n1", "n2"), 2: last}}
+
+
+@plant("RNG-01")
+def two_owners_on_one_host_where_no_key_is(wrong: bool) -> Handmade:
+    tale = Handmade(configuration=Configuration(nodes=4))
+    tale.put("a")
+    shown = table(last=("n3", "n4", "n1") if wrong else ("n3", "n2", "n1"))
+    tale.look(changes=dict.fromkeys(tale.nodes, shown))
+    return tale
+
+
+@plant("RNG-01")
+def one_owner_too_few_where_no_key_is(wrong: bool) -> Handmade:
+    tale = Handmade(configuration=Configuration(nodes=4))
+    tale.put("a")
+    shown = table(last=("n3", "n1") if wrong else ("n3", "n1", "n2"))
+    tale.look(changes=dict.fromkeys(tale.nodes, shown))
+    return tale
+
+
+@plant("RNG-01")
+def an_owner_that_is_no_member(wrong: bool) -> Handmade:
+    tale = Handmade(configuration=Configuration(nodes=4))
+    tale.put("a")
+    shown = table(last=("n3", "n1", "n5" if wrong else "n2"))
+    tale.look(changes=dict.fromkeys(tale.nodes, shown))
     return tale
 
 
