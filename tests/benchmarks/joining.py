@@ -37,6 +37,7 @@ import grpc
 import grpc.aio
 from tests.benchmarks.filling import fill, key_of
 from tests.benchmarks.nodes import REFERENCE, NodeProcess, judged, write_config
+from tests.studies.moving import allowed
 
 from dynamo_node.v1 import (
     config_pb2,
@@ -61,8 +62,6 @@ LOOKS_EVERY_S: Final = 0.25
 REQUEST_TIMEOUT_S: Final = 2.0
 LATE_S: Final = 1.0
 """So much later than its time-out an answer may arrive: the clients share the machine with the nodes."""
-SLACK: Final = 2
-"""RNG-04: a change may move so many times the least, and so many times N entries for each member."""
 
 Owners = list[tuple[str, ...]]
 
@@ -138,7 +137,7 @@ COLUMNS: Final = "| partitions | join over after | times | CPU time for it | tim
 
 def verdict(seen: Seen) -> list[tuple[bool, str]]:
     """What was asked, and whether it was seen."""
-    bound = SLACK * (seen.least_entries + N * seen.members)
+    bound = allowed(seen.least_entries, seen.members, N)
     most = seen.keys_due + N * seen.written
     return [
         (seen.over and seen.settled, "the join came to its end, and nobody keeps what it does not own"),

@@ -55,8 +55,13 @@ class Move:
 
     @property
     def allowed(self) -> int:
-        """The contract's bound, 2·(least + N·members): in each rank every member's rounding may tip."""
-        return 2 * (self.least + self.n * self.members)
+        """As allowed, of this change."""
+        return allowed(self.least, self.members, self.n)
+
+
+def allowed(least: int, members: int, n: int) -> int:
+    """The contract's bound, 2·(least + N·members): in each rank every member's rounding may tip."""
+    return 2 * (least + n * members)
 
 
 def compare(before: Ring, after: Ring) -> tuple[int, int]:

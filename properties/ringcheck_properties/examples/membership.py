@@ -255,8 +255,8 @@ def a_node_that_was_down_during_a_removal(story: Story) -> None:
 def a_hint_for_a_node_that_is_removed(story: Story) -> None:
     """What was kept for a dead node is all that there is of some writes, and the node is removed.
 
-    One node alone takes every key, with W=1, and crashes at once: of those that it is no home of it has a hint for the
-    first home, and had no time to keep more. So of those that the dead node is the first home of.
+    One node alone takes every key, with W=1, and crashes at once. Of a key that it is no home of it keeps a hint for
+    the first home, and has no time for more: the only copy, where the dead node is the first home.
     """
     at_least(3, len(story.nodes))
     target, alone = story.nodes[0], story.nodes[-1]

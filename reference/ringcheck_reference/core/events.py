@@ -111,7 +111,8 @@ def confirmed(node: NodeId, partition: int, listed: OwnerList) -> Event:
 def encode_event(event: Event) -> bytes:
     """The canonical bytes of a normal event."""
     if not event._encoded:
-        event._encoded = _encode(event)  # type: ignore[misc]  # it says the same before and after
+        # Memory, not meaning: the event is the same value with and without it.
+        object.__setattr__(event, "_encoded", _encode(event))
     return event._encoded
 
 

@@ -8,6 +8,8 @@ from typing import Final
 
 Options = Sequence[tuple[str, str | int]]
 
+_PENDING: Final = 100_000
+"""So many calls may wait to be looked at, which is more than anybody makes."""
 _BACKOFF: Final = (
     # A peer that comes back is met again within half a second; the defaults take seconds.
     ("grpc.initial_reconnect_backoff_ms", 100),
@@ -32,9 +34,6 @@ def _message_lengths(max_message_bytes: int) -> Options:
     # so gRPC's own limit lies well above the one that is declared to clients.
     carried = 4 * max_message_bytes
     return (("grpc.max_receive_message_length", carried), ("grpc.max_send_message_length", carried))
-
-
-_PENDING: Final = 100_000
 
 
 def dialling(max_message_bytes: int) -> Options:

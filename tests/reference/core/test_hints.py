@@ -1,6 +1,7 @@
 """Which hints there are for whom: the index tells what a walk over all of them would, and spares it."""
 
 from collections.abc import Iterator
+from functools import partial
 from typing import Any
 
 import pytest
@@ -256,6 +257,11 @@ def strangers(cluster: Cluster, node: str, count: int) -> list[bytes]:
     return found
 
 
+def is_empty(disk: Disk) -> bool:
+    """Whether neither a replica nor a hint is kept there."""
+    return not disk.replica and not disk.hints.rows
+
+
 @pytest.mark.parametrize("as_hints", [False, True])
 def test_each_copy_that_is_dropped_is_looked_at_a_few_times(as_hints: bool, monkeypatch: pytest.MonkeyPatch) -> None:
     """However many there are of one partition: they are not sorted for those that come next."""
@@ -290,7 +296,7 @@ def test_each_copy_that_is_dropped_is_looked_at_a_few_times(as_hints: bool, monk
         monkeypatch.setattr(Compared, "times", 0)
         for name in cluster.names:
             cluster.start(name)
-        assert cluster.run_until(lambda disk=disk: not disk.replica and not disk.hints.rows, within=60.0)  # type: ignore[misc]
+        assert cluster.run_until(partial(is_empty, disk), within=60.0)
         shares.append((len(looked) / count, Compared.times / count))
     looks, comparisons = zip(*shares, strict=True)
     assert 1 <= max(looks) < 3
